@@ -1,0 +1,117 @@
+package codec
+
+import "mediawiki-websocket/relay/wire"
+
+// Position is a place in the messages of a type: the epoch says from which counting the offset is.
+type Position struct {
+	Epoch  string
+	Offset uint64
+}
+
+// Command is a frame from a client in mode v1. Which members mean something depends on Op; the rest is zero.
+type Command struct {
+	ID      uint64
+	Op      string
+	Token   string
+	Client  string
+	Clients []string
+	Since   *Position
+	Envelope
+}
+
+var commandMembers = []string{"type", "msg", "from", "to", "id", "op", "token", "client", "clients", "since"}
+
+// ParseCommand reads a v1 frame. With an error the command still has the ID, where one could be read before the fault, so that the error can be a
+// reply to it. An object without "op" that has a type is a send. Members that the op needs are checked here.
+func ParseCommand(data []byte, lim wire.Limits) (Command, *wire.Error) {
+	var c Command
+	err := members(data, lim.Depth, commandMembers, func(name string, raw []byte) *wire.Error { return c.set(name, raw, lim) })
+	if err == nil {
+		err = c.check(lim)
+	}
+	return c, err
+}
+
+func (c *Command) set(name string, raw []byte, lim wire.Limits) (err *wire.Error) {
+	switch name {
+	case "id":
+		if c.ID, err = uintMember(name, raw); err == nil && c.ID == 0 {
+			err = wire.NewError(wire.BadRequest, `"id" is a positive whole number`)
+		}
+	case "op":
+		c.Op, err = stringMember(name, raw)
+	case "token":
+		if string(raw) != "null" {
+			c.Token, err = stringMember(name, raw)
+		}
+	case "client":
+		c.Client, err = idMember(name, raw, lim)
+	case "clients":
+		c.Clients, err = ids(raw, lim)
+	case "since":
+		c.Since, err = position(raw, lim)
+	default:
+		err = c.Envelope.set(name, raw, lim)
+	}
+	return err
+}
+
+func (c *Command) check(lim wire.Limits) *wire.Error {
+	if c.Op == "" && c.Type != "" {
+		c.Op = wire.OpSend
+	}
+	switch c.Op {
+	case wire.OpSubscribe, wire.OpUnsubscribe, wire.OpSend:
+		return wire.CheckType(c.Type, lim.TypeBytes)
+	case wire.OpRegister, wire.OpRelease:
+		return wire.CheckClient(c.Client, lim.ClientBytes)
+	case wire.OpRefresh:
+		if c.Token == "" {
+			return wire.NewError(wire.BadRequest, "token is missing")
+		}
+		return nil
+	case wire.OpConnect, wire.OpPing:
+		return nil
+	case "":
+		return wire.NewError(wire.BadRequest, `"op" or "type" is missing`)
+	}
+	return wire.NewError(wire.UnknownOp, "the relay knows connect, register, release, subscribe, unsubscribe, send, refresh and ping")
+}
+
+func ids(raw []byte, lim wire.Limits) ([]string, *wire.Error) {
+	if raw[0] != '[' {
+		return nil, wire.NewError(wire.BadRequest, `"clients" is not an array`)
+	}
+	var list []string
+	s := scanner{data: raw, max: lim.Depth}
+	err := s.array(func(element []byte) *wire.Error {
+		id, err := idMember("clients", element, lim)
+		if err != nil {
+			return err
+		}
+		if err := wire.CheckClient(id, lim.ClientBytes); err != nil {
+			return err
+		}
+		if list = append(list, id); len(list) > lim.Clients {
+			return wire.NewError(wire.Limit, `"clients" has more ids than a connection may carry`)
+		}
+		return nil
+	})
+	return list, err
+}
+
+func position(raw []byte, lim wire.Limits) (*Position, *wire.Error) {
+	if string(raw) == "null" {
+		return nil, nil
+	}
+	var p Position
+	err := members(raw, lim.Depth, []string{"epoch", "offset"}, func(name string, raw []byte) (err *wire.Error) {
+		if name == "epoch" {
+			p.Epoch, err = stringMember(name, raw)
+		} else {
+			p.Offset, err = uintMember(name, raw)
+		}
+		return err
+	})
+	return &p, err
+}

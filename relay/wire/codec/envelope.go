@@ -1,0 +1,90 @@
+// Package codec reads and writes the JSON of package wire.
+package codec
+
+import (
+	"strconv"
+	"strings"
+
+	"mediawiki-websocket/relay/wire"
+)
+
+// Envelope is the object that carries a message. Msg and To are raw JSON as it came, nil where the member was missing; they alias the frame they
+// were read from. Recipients is what To says: nil means everyone.
+type Envelope struct {
+	Type       string
+	Msg        []byte
+	From       string
+	To         []byte
+	Recipients []string
+}
+
+var envelopeMembers = []string{"type", "msg", "from", "to"}
+
+// ParseEnvelope reads a classic frame or a message of a publish. The type must be there and well formed; From may be empty.
+func ParseEnvelope(data []byte, lim wire.Limits) (Envelope, *wire.Error) {
+	var e Envelope
+	err := members(data, lim.Depth, envelopeMembers, func(name string, raw []byte) *wire.Error { return e.set(name, raw, lim) })
+	if err == nil {
+		err = wire.CheckType(e.Type, lim.TypeBytes)
+	}
+	return e, err
+}
+
+func (e *Envelope) set(name string, raw []byte, lim wire.Limits) (err *wire.Error) {
+	switch name {
+	case "type":
+		e.Type, err = stringMember(name, raw)
+	case "msg":
+		e.Msg = raw
+	case "from":
+		e.From, err = idMember(name, raw, lim)
+	case "to":
+		e.To = raw
+		e.Recipients, err = recipients(raw, lim)
+	}
+	return err
+}
+
+// recipients reads "to": an array of ids or one comma-separated string; nothing, "", [] and [0] mean everyone.
+func recipients(raw []byte, lim wire.Limits) ([]string, *wire.Error) {
+	var ids []string
+	add := func(id string) *wire.Error {
+		if ids = append(ids, id); len(ids) > lim.Recipients {
+			return wire.NewError(wire.Limit, `"to" names more than `+strconv.Itoa(lim.Recipients)+" recipients")
+		}
+		return nil
+	}
+	switch {
+	case nothing(raw):
+		return nil, nil
+	case raw[0] == '[':
+		s := scanner{data: raw, max: lim.Depth}
+		err := s.array(func(element []byte) *wire.Error {
+			id, err := idMember("to", element, lim)
+			if err != nil || id == "" {
+				return err
+			}
+			return add(id)
+		})
+		return ids, err
+	case raw[0] == '"':
+		list, err := stringMember("to", raw)
+		if err != nil {
+			return nil, err
+		}
+		for id := range strings.SplitSeq(list, ",") {
+			if id = strings.TrimSpace(id); id == "" || id == "0" {
+				continue
+			}
+			if err := wire.CheckClient(id, lim.ClientBytes); err != nil {
+				return nil, wire.NewError(err.Code, `"to": `+err.Message)
+			}
+			if err := add(id); err != nil {
+				return nil, err
+			}
+		}
+		return ids, nil
+	}
+	id, err := idMember("to", raw, lim)
+	return []string{id}, err
+}
