@@ -1,0 +1,46 @@
+# Every target works in a fresh clone; `make help` lists them.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: help install build demo test lint unit race php e2e bench fuzz package clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## install what everything else needs (Debian packages, MediaWiki, linters)
+	@testbed/install.sh
+
+build: ## build the browser client, the page's scripts and the relay
+	go run ./build all
+
+demo: install build ## put up a MediaWiki with the extension, until Ctrl-C
+	@testbed/demo.sh $(PORT) $(RELAYPORT)
+
+test: ## everything: install, build, lint, unit, race, php, e2e
+	@testbed/test.sh install build lint unit race php e2e
+
+lint: ## check formatting, style, types, messages and sizes
+	@testbed/lint.sh
+
+unit: ## the Go and JavaScript tests that need no wiki
+	@testbed/unit.sh
+
+race: ## Go tests under the race detector
+	@testbed/unit.sh --race
+
+php: ## PHPUnit on MediaWiki 1.39 and 1.43
+	@testbed/php.sh
+
+e2e: ## real wikis, web servers and browsers
+	CI=true go test -count=1 -timeout 15m ./e2e/...
+
+bench: ## Go benchmarks
+	go test -run '^$$' -bench . -benchmem ./relay/... ./wasmclient/session/...
+
+fuzz: ## Go fuzz tests, SECONDS (30) each
+	@testbed/fuzz.sh $(SECONDS)
+
+package: ## the release archive, release/WebSocket-VERSION.tar.gz
+	go run ./build --release package
+
+clean: ## remove what was built, not what was downloaded
+	rm -rf bin release resources/dist

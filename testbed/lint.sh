@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# lint.sh   everything that can be checked without running the project.  Runs all checks, then fails if one did.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$project"
+failed=()
+# check NAME COMMAND...
+check() {
+	local name=$1 start=$SECONDS
+	shift
+	if "$@"; then
+		say "ok    $name ($((SECONDS - start)) s)"
+	else
+		say "FAIL  $name"
+		failed+=("$name")
+	fi
+}
+# files SUFFIX   the project's own files of that kind, also those that git does not know yet
+files() {
+	find . \( -name .git -o -name .cache -o -name node_modules -o -name release -o -path ./resources/dist \) -prune -o -type f -name "*$1" -print | sort
+}
+wasm() { GOOS=js GOARCH=wasm "$@"; }
+
+check_gofmt() {
+	local bad
+	bad=$(files .go | xargs -r gofmt -l)
+	[ -z "$bad" ] || { say "not formatted: $bad"; return 1; }
+}
+check_php_syntax() {
+	local f ok=1
+	while read -r f; do php -l "$f" >/dev/null || ok=''; done < <(files .php)
+	[ -n "$ok" ]
+}
+check_phpcs() { files .php | xargs -r phpcs -q -s --standard=testbed/phpcs.xml; }
+check_extension() {
+	local v
+	for v in 1.39 1.43; do
+		php testbed/validate-extension.php "$(mw_src $v)" "$(mw_cache)/mw${v/./}-tests/docs/extension.schema.v2.json" extension.json || return 1
+	done
+}
+check_scripts() { { files .sh; echo .ci/run; } | xargs shellcheck; }
+
+staticcheck=$project/.cache/bin/staticcheck
+wasm_packages=(./relay/wire/... ./wasmclient/...)
+check 'gofmt' check_gofmt
+check 'go vet' go vet ./...
+check 'go vet for js/wasm' wasm go vet "${wasm_packages[@]}"
+check 'staticcheck' "$staticcheck" ./...
+check 'staticcheck for js/wasm' wasm "$staticcheck" "${wasm_packages[@]}"
+check 'go mod verify' go mod verify >/dev/null
+check 'PHP syntax' check_php_syntax
+check 'PHP style' check_phpcs
+check 'JavaScript' npx --no-install eslint --max-warnings 0 .
+check 'shell scripts' check_scripts
+check 'extension.json' check_extension
+check 'messages, imports, sizes' go run ./build check
+[ ${#failed[@]} = 0 ] || die "lint: ${#failed[@]} failed: ${failed[*]}"
