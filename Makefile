@@ -18,7 +18,7 @@ demo: install build ## put up a MediaWiki with the extension, until Ctrl-C
 test: ## everything: install, build, lint, unit, race, php, e2e
 	@testbed/test.sh install build lint unit race php e2e
 
-lint: ## check formatting, style, types, messages and sizes
+lint: build ## check formatting, style, types, messages and sizes
 	@testbed/lint.sh
 
 unit: ## the Go and JavaScript tests that need no wiki
@@ -27,10 +27,10 @@ unit: ## the Go and JavaScript tests that need no wiki
 race: ## Go tests under the race detector
 	@testbed/unit.sh --race
 
-php: ## PHPUnit on MediaWiki 1.39 and 1.43
+php: build ## PHPUnit on MediaWiki 1.39 and 1.43
 	@testbed/php.sh
 
-e2e: ## real wikis, web servers and browsers
+e2e: build ## real wikis, web servers and browsers
 	CI=true go test -count=1 -timeout 15m ./e2e/...
 
 bench: ## Go benchmarks
@@ -40,7 +40,7 @@ fuzz: ## Go fuzz tests, SECONDS (30) each
 	@testbed/fuzz.sh $(SECONDS)
 
 package: ## the release archive, release/WebSocket-VERSION.tar.gz
-	go run ./build --release package
+	go run ./build package
 
 clean: ## remove what was built, not what was downloaded
 	rm -rf bin release resources/dist

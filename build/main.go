@@ -16,7 +16,7 @@ const usage = `usage: go run ./build [--release] [COMMAND]
   wasm     resources/dist/client-HASH.wasm and its gzip form
   assets   the scripts in resources/dist
   relay    bin/websocket-relay; with --release one per platform
-  package  all, then release/WebSocket-VERSION.tar.gz
+  package  all for a release, then release/WebSocket-VERSION.tar.gz
   check    sizes, imports, syntax and messages; builds nothing
 
 `

@@ -63,7 +63,7 @@ check_go() {
 install_linters() {
 	local stamp=$project/node_modules/.package-lock.json
 	if [ ! -f "$stamp" ] || [ "$project/package-lock.json" -nt "$stamp" ]; then
-		(cd "$project" && npm ci --no-audit --no-fund --loglevel=error >&2 && touch "$stamp")
+		(cd "$project" && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >&2 && touch "$stamp")
 	fi
 	mkdir -p "$project/.cache/bin"
 	# Built once, because `go tool` would build it for the platform that is checked, not for this one.

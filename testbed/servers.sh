@@ -80,7 +80,7 @@ CONF
       proxy_set_header Upgrade \$http_upgrade;
       proxy_set_header Connection upgrade;
       proxy_set_header Host \$http_host;
-      proxy_read_timeout 86400;
+      proxy_read_timeout 1h;
     }
 CONF
 	esac
@@ -139,7 +139,7 @@ RewriteRule ^/websocket(:.+) ws://localhost$1 [P]
 CONF
 		better) cat <<CONF ;;
 ProxyPreserveHost On
-ProxyPassMatch "^/websocket" "http://127.0.0.1:$relay_port" upgrade=websocket timeout=86400
+ProxyPassMatch "^/websocket" "http://127.0.0.1:$relay_port" upgrade=websocket timeout=3600
 CONF
 	esac
 }

@@ -40,6 +40,7 @@ func (b *Builder) Run(command string) error {
 	case "relay":
 		return b.Relay()
 	case "package":
+		b.Release = true
 		if err := b.all(); err != nil {
 			return err
 		}

@@ -19,13 +19,16 @@ import (
 
 // project is a small project that builds.
 var project = map[string]string{
-	"go.mod":             "module fixture\n\ngo 1.26\n",
-	"README.md":          "read me\n",
-	"COPYING":            "copy\n",
-	"WebSocket.php":      "<?php\n",
-	"includes/Hooks.php": "<?php\n",
-	"i18n/en.json":       `{"@metadata":{},"websocket-desc":"Live pages"}`,
-	"i18n/qqq.json":      `{"@metadata":{},"websocket-desc":"Description"}`,
+	"go.mod":                   "module fixture\n\ngo 1.26\n",
+	"README.md":                "read me ![picture](docs/a.png) ![elsewhere](https://example.org/b.png) [link](c.md)\n",
+	"docs/a.png":               "png",
+	"contrib/relay.service":    "[Unit]\n",
+	"resources/webSocket.d.ts": "export {};\n",
+	"COPYING":                  "copy\n",
+	"WebSocket.php":            "<?php\n",
+	"includes/Hooks.php":       "<?php\n",
+	"i18n/en.json":             `{"@metadata":{},"websocket-desc":"Live pages"}`,
+	"i18n/qqq.json":            `{"@metadata":{},"websocket-desc":"Description"}`,
 	"extension.json": `{"version":"1.2.3",
 		"ResourceFileModulePaths":{"localBasePath":"resources"},
 		"ResourceModules":{
@@ -237,7 +240,6 @@ func TestPackage(t *testing.T) {
 	var archives [2][]byte
 	for i := range archives {
 		b, _ := newProject(t, nil)
-		b.Release = true
 		run(t, b, "package")
 		data, err := os.ReadFile(filepath.Join(b.Root, "release", "WebSocket-1.2.3.tar.gz"))
 		if err != nil {
@@ -258,7 +260,7 @@ func TestPackage(t *testing.T) {
 		names[header.Name] = header.Mode
 	}
 	for name, mode := range map[string]int64{
-		"README.md": 0o644, "COPYING": 0o644, "extension.json": 0o644, "WebSocket.php": 0o644, "includes/Hooks.php": 0o644,
+		"README.md": 0o644, "docs/a.png": 0o644, "contrib/relay.service": 0o644, "resources/webSocket.d.ts": 0o644, "COPYING": 0o644, "LIBRARIES.txt": 0o644, "extension.json": 0o644, "WebSocket.php": 0o644, "includes/Hooks.php": 0o644,
 		"i18n/en.json": 0o644, "i18n/qqq.json": 0o644, "resources/dist/ext.websocket.js": 0o644, "resources/dist/manifest.php": 0o644,
 		"resources/ext.websocket.live/live.less": 0o644, "resources/ext.websocket.live/part.less": 0o644,
 		"bin/websocket-relay-linux-amd64": 0o755, "bin/websocket-relay-linux-arm64": 0o755,
@@ -267,8 +269,8 @@ func TestPackage(t *testing.T) {
 			t.Errorf("%s: in the archive %t, mode %o, want %o", name, ok, got, mode)
 		}
 	}
-	if len(names) != 17 {
-		t.Errorf("the archive holds %d files, want 17: %v", len(names), names)
+	if len(names) != 21 {
+		t.Errorf("the archive holds %d files, want 21: %v", len(names), names)
 	}
 }
 

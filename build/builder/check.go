@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -29,7 +30,7 @@ func (b *Builder) CheckMessages() error {
 		return err
 	}
 	var errs []error
-	for _, key := range sortedKeys(en) {
+	for _, key := range slices.Sorted(maps.Keys(en)) {
 		if strings.TrimSpace(en[key]) == "" {
 			errs = append(errs, fmt.Errorf("i18n/en.json: %s is empty", key))
 		}
@@ -48,7 +49,7 @@ func (b *Builder) CheckMessages() error {
 			errs = append(errs, err)
 			continue
 		}
-		for _, key := range sortedKeys(messages) {
+		for _, key := range slices.Sorted(maps.Keys(messages)) {
 			if _, ok := en[key]; !ok {
 				errs = append(errs, fmt.Errorf("i18n/%s.json: %s is not in en.json", language, key))
 			}
@@ -80,13 +81,4 @@ func (b *Builder) messages(language string) (map[string]string, error) {
 		messages[key] = text
 	}
 	return messages, nil
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }

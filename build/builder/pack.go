@@ -4,11 +4,14 @@ import (
 	"archive/tar"
 	"bytes"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
-	"sort"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,47 +19,28 @@ import (
 	"mediawiki-websocket/build/dropin"
 )
 
-// Package writes release/WebSocket-VERSION.tar.gz from what has been built,
-// and returns its name. Equal content gives equal bytes: the files are
-// sorted, belong to root, and carry the time of the last commit or of
-// SOURCE_DATE_EPOCH.
+// Package writes release/WebSocket-VERSION.tar.gz from what has been built
+// for a release, and returns its name. Equal content gives equal bytes: the
+// files are sorted, belong to root, and carry the time of the last commit or
+// of SOURCE_DATE_EPOCH.
 func (b *Builder) Package() (string, error) {
 	version, err := b.Version()
 	if err != nil {
 		return "", err
 	}
-	files, err := dropin.Files(b.Root, b.relayNames())
+	contents, err := b.contents()
 	if err != nil {
 		return "", err
 	}
-	files = append(files, "COPYING", "README.md")
-	sort.Strings(files)
 	mtime, err := b.sourceTime()
 	if err != nil {
 		return "", err
 	}
-	var archive bytes.Buffer
-	w := tar.NewWriter(&archive)
-	for _, name := range files {
-		data, err := os.ReadFile(b.path(name))
-		if err != nil {
-			return "", err
-		}
-		header := &tar.Header{
-			Name: path.Join("WebSocket", name), Size: int64(len(data)),
-			Mode: int64(dropin.Mode(name)), ModTime: mtime, Format: tar.FormatPAX,
-		}
-		if err := w.WriteHeader(header); err != nil {
-			return "", fmt.Errorf("pack %s: %w", name, err)
-		}
-		if _, err := w.Write(data); err != nil {
-			return "", fmt.Errorf("pack %s: %w", name, err)
-		}
-	}
-	if err := w.Close(); err != nil {
+	archive, err := archive(contents, mtime)
+	if err != nil {
 		return "", err
 	}
-	zipped, err := compress(archive.Bytes())
+	zipped, err := compress(archive)
 	if err != nil {
 		return "", err
 	}
@@ -64,19 +48,77 @@ func (b *Builder) Package() (string, error) {
 	if err := writeFile(out, zipped, 0o644); err != nil {
 		return "", err
 	}
-	b.logf("packed %s: %d files, %d bytes", filepath.Join("release", filepath.Base(out)), len(files), len(zipped))
+	b.logf("packed %s: %d files, %d bytes", filepath.Join("release", filepath.Base(out)), len(contents), len(zipped))
 	return out, nil
 }
 
-func (b *Builder) relayNames() []string {
-	if !b.Release {
-		return []string{"websocket-relay"}
-	}
-	var names []string
+// contents returns all files of a release.
+func (b *Builder) contents() (map[string][]byte, error) {
+	var relays []string
 	for _, p := range platforms {
-		names = append(names, relayName(p.os, p.arch))
+		relays = append(relays, relayName(p.os, p.arch))
 	}
-	return names
+	names, err := dropin.Files(b.Root, relays)
+	if err != nil {
+		return nil, err
+	}
+	docs, err := b.documentation()
+	if err != nil {
+		return nil, err
+	}
+	contents := make(map[string][]byte)
+	for _, name := range append(names, docs...) {
+		if contents[name], err = os.ReadFile(b.path(name)); err != nil {
+			return nil, err
+		}
+	}
+	contents["LIBRARIES.txt"], err = b.licenses()
+	return contents, err
+}
+
+// archive makes a tar archive in which everything is below WebSocket/.
+func archive(contents map[string][]byte, mtime time.Time) ([]byte, error) {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for _, name := range slices.Sorted(maps.Keys(contents)) {
+		header := &tar.Header{
+			Name: path.Join("WebSocket", name), Size: int64(len(contents[name])),
+			Mode: int64(dropin.Mode(name)), ModTime: mtime, Format: tar.FormatPAX,
+		}
+		if err := w.WriteHeader(header); err != nil {
+			return nil, fmt.Errorf("pack %s: %w", name, err)
+		}
+		if _, err := w.Write(contents[name]); err != nil {
+			return nil, fmt.Errorf("pack %s: %w", name, err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+var image = regexp.MustCompile(`!\[[^\]]*\]\(([^):]+)\)`)
+
+// documentation returns the files that are for reading: README.md and the
+// pictures in it, the licence, the service's unit, the types for editors.
+func (b *Builder) documentation() ([]string, error) {
+	readme, err := os.ReadFile(b.path("README.md"))
+	if err != nil {
+		return nil, err
+	}
+	names := []string{"COPYING", "README.md"}
+	for _, m := range image.FindAllSubmatch(readme, -1) {
+		names = append(names, string(m[1]))
+	}
+	for _, pattern := range []string{"contrib/*", "resources/*.d.ts"} {
+		found, err := fs.Glob(os.DirFS(b.Root), pattern)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, found...)
+	}
+	return names, nil
 }
 
 // sourceTime is the time that packed files carry: SOURCE_DATE_EPOCH (see

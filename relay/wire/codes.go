@@ -39,7 +39,9 @@ type Close struct {
 var (
 	CloseNormal       = Close{1000, ""}
 	CloseGoingAway    = Close{1001, "relay going away"}
+	CloseNotUTF8      = Close{1007, "not UTF-8"}
 	CloseTooLarge     = Close{1009, "frame too large"}
+	CloseInternal     = Close{1011, "fault of the relay"}
 	CloseSlow         = Close{4000, "slow consumer"}
 	CloseNoConnect    = Close{4001, "no connect in time"}
 	ClosePingTimeout  = Close{4002, "ping timeout"}

@@ -1,0 +1,211 @@
+<?php
+
+declare( strict_types = 1 );
+
+namespace MediaWiki\Extension\WebSocket\Relay;
+
+use Psr\Log\LoggerInterface;
+
+/**
+ * Asks the relay over a plain socket, within a time that cannot be exceeded. MediaWiki's HTTP client takes some
+ * milliseconds for what takes a tenth of one here, and limits connecting and waiting one by one.
+ *
+ * A relay that hangs is not asked again for REST_SECONDS, by any request on this machine. One that is not there
+ * refuses the connection at once and costs nothing.
+ */
+class RelayClient {
+	public const REST_SECONDS = 30;
+
+	private const CONNECTION_TIMED_OUT = 110;
+	private const CHUNK_BYTES = 65536;
+	private const ANSWER_BYTES = 65536;
+	private const COOLDOWN = 'relay-timeout';
+
+	/**
+	 * @param RelayAddress $address
+	 * @param float $timeout Seconds for connecting, writing and reading together
+	 * @param Cooldown $cooldown
+	 * @param LoggerInterface $logger
+	 */
+	public function __construct(
+		private readonly RelayAddress $address,
+		private readonly float $timeout,
+		private readonly Cooldown $cooldown,
+		private readonly LoggerInterface $logger
+	) {
+	}
+
+	/**
+	 * Ask over the control socket only, which is what knows this wiki to be on the relay's machine.
+	 *
+	 * @param string $method
+	 * @param string $path Of the URL, encoded
+	 * @param array<string,string> $headers
+	 * @param string $body
+	 * @return RelayAnswer
+	 */
+	public function control( string $method, string $path, array $headers = [], string $body = '' ): RelayAnswer {
+		$addresses = array_filter( [ $this->address->control ] );
+		return $this->ask( $addresses, $this->request( $method, $path, $headers, $body ), $method !== 'HEAD' );
+	}
+
+	/**
+	 * Ask over the control socket or, when that is not there or belongs to another user, over the public address.
+	 *
+	 * @param string $path
+	 * @param array<string,string> $headers
+	 * @param string $body
+	 * @return RelayAnswer
+	 */
+	public function post( string $path, array $headers, string $body ): RelayAnswer {
+		$addresses = array_filter( [ $this->address->control, $this->address->public ] );
+		return $this->ask( $addresses, $this->request( 'POST', $path, $headers, $body ), true );
+	}
+
+	private function request( string $method, string $path, array $headers, string $body ): string {
+		$request = "$method $path HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n";
+		foreach ( $headers as $name => $value ) {
+			$request .= "$name: $value\r\n";
+		}
+		if ( $body !== '' ) {
+			$request .= "Content-Type: application/json\r\nContent-Length: " . strlen( $body ) . "\r\n";
+		}
+		return "$request\r\n$body";
+	}
+
+	/**
+	 * @param string[] $addresses Tried in this order until one takes the connection
+	 * @param string $request
+	 * @param bool $hasBody Whether the answer may have a body
+	 * @return RelayAnswer
+	 */
+	private function ask( array $addresses, string $request, bool $hasBody ): RelayAnswer {
+		if ( $addresses && $this->cooldown->isActive( self::COOLDOWN ) ) {
+			return new RelayAnswer( RelayAnswer::RESTING );
+		}
+		$deadline = hrtime( true ) + (int)( $this->timeout * 1e9 );
+		$answer = new RelayAnswer( RelayAnswer::ABSENT, 'there is no control socket' );
+		foreach ( $addresses as $address ) {
+			$answer = $this->exchange( $address, $request, $hasBody, $deadline );
+			if ( $answer->status === RelayAnswer::TIMEOUT ) {
+				$this->cooldown->start( self::COOLDOWN, self::REST_SECONDS );
+				$this->logger->error(
+					'The relay at {address} did not answer within {timeout} s; it is left alone for {rest} s. '
+						. 'If it hangs, end it: the next page view starts it again.',
+					[ 'address' => $address, 'timeout' => $this->timeout, 'rest' => self::REST_SECONDS ]
+				);
+			}
+			if ( $answer->status !== RelayAnswer::ABSENT ) {
+				break;
+			}
+		}
+		return $answer;
+	}
+
+	private function exchange( string $address, string $request, bool $hasBody, int $deadline ): RelayAnswer {
+		$left = max( 1, $deadline - hrtime( true ) ) / 1e9;
+		// phpcs:ignore Generic.PHP.NoSilencedErrors.Discouraged
+		$stream = @stream_socket_client( $address, $code, $error, $left );
+		if ( !$stream ) {
+			$slow = $code === self::CONNECTION_TIMED_OUT;
+			return new RelayAnswer( $slow ? RelayAnswer::TIMEOUT : RelayAnswer::ABSENT, (string)$error );
+		}
+		stream_set_blocking( $stream, false );
+		// A relay that refuses a request may do so before it has read it all, so a broken pipe is not the end.
+		$answer = $this->write( $stream, $request, $deadline ) ?? $this->read( $stream, $hasBody, $deadline );
+		fclose( $stream );
+		return $answer;
+	}
+
+	/**
+	 * @param resource $stream
+	 * @param string $request
+	 * @param int $deadline
+	 * @return RelayAnswer|null null: go on and read
+	 */
+	private function write( $stream, string $request, int $deadline ): ?RelayAnswer {
+		for ( $at = 0, $length = strlen( $request ); $at < $length; $at += $written ) {
+			// phpcs:ignore Generic.PHP.NoSilencedErrors.Discouraged
+			$written = @fwrite( $stream, $at || $length > self::CHUNK_BYTES
+				? substr( $request, $at, self::CHUNK_BYTES )
+				: $request );
+			if ( $written === false ) {
+				return null;
+			}
+			if ( $written === 0 && !$this->wait( $stream, true, $deadline ) ) {
+				return new RelayAnswer( RelayAnswer::TIMEOUT );
+			}
+		}
+		return null;
+	}
+
+	/**
+	 * @param resource $stream
+	 * @param bool $hasBody
+	 * @param int $deadline
+	 * @return RelayAnswer
+	 */
+	private function read( $stream, bool $hasBody, int $deadline ): RelayAnswer {
+		$text = '';
+		while ( !$this->isComplete( $text, $hasBody ) && strlen( $text ) < self::ANSWER_BYTES ) {
+			if ( !$this->wait( $stream, false, $deadline ) ) {
+				return new RelayAnswer( RelayAnswer::TIMEOUT );
+			}
+			// phpcs:ignore Generic.PHP.NoSilencedErrors.Discouraged
+			$part = (string)@fread( $stream, 8192 );
+			if ( $part === '' && feof( $stream ) ) {
+				break;
+			}
+			$text .= $part;
+		}
+		if ( !preg_match( '~^HTTP/1\.[01] (\d{3})\b~', $text, $match ) ) {
+			return new RelayAnswer( RelayAnswer::BROKEN, $text === '' ? 'it hung up' : 'it did not answer in HTTP' );
+		}
+		$status = (int)$match[1];
+		return new RelayAnswer( $status, $status < 400 ? '' : $this->errorMessage( $text ) );
+	}
+
+	/** @return bool Whether nothing more of the answer is needed: of a success that is the status */
+	private function isComplete( string $text, bool $hasBody ): bool {
+		$end = strpos( $text, "\r\n\r\n" );
+		if ( $end === false ) {
+			return false;
+		}
+		$isError = $hasBody && preg_match( '~^HTTP/1\.[01] [45]~', $text );
+		if ( !$isError || !preg_match( '/\r\nContent-Length: *(\d+)\r\n/i', $text, $match ) ) {
+			return !$isError;
+		}
+		return strlen( $text ) >= $end + 4 + (int)$match[1];
+	}
+
+	/** @return string The "message" of {"error":{"code","message"}}, or what there was */
+	private function errorMessage( string $text ): string {
+		$body = (string)strstr( $text, "\r\n\r\n" );
+		// From brace to brace, because the body may come in chunks.
+		$error = preg_match( '/\{.*\}/s', $body, $match ) ? json_decode( $match[0], true ) : null;
+		$message = $error['error']['message'] ?? trim( $body );
+		return is_string( $message ) ? substr( preg_replace( '/[\x00-\x1f\x7f]+/', ' ', $message ), 0, 256 ) : '';
+	}
+
+	/**
+	 * @param resource $stream
+	 * @param bool $toWrite
+	 * @param int $deadline
+	 * @return bool false: the time is over
+	 */
+	private function wait( $stream, bool $toWrite, int $deadline ): bool {
+		do {
+			$left = intdiv( $deadline - hrtime( true ), 1000 );
+			if ( $left <= 0 ) {
+				return false;
+			}
+			$read = $toWrite ? [] : [ $stream ];
+			$write = $toWrite ? [ $stream ] : [];
+			$except = null;
+			// phpcs:ignore Generic.PHP.NoSilencedErrors.Discouraged
+			$ready = @stream_select( $read, $write, $except, intdiv( $left, 1000000 ), $left % 1000000 );
+			// false: a signal came in between
+		} while ( !$ready );
+		return true;
+	}
+}

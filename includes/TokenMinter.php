@@ -1,0 +1,99 @@
+<?php
+
+declare( strict_types = 1 );
+
+namespace MediaWiki\Extension\WebSocket;
+
+use RuntimeException;
+use Wikimedia\Timestamp\ConvertibleTimestamp;
+
+/**
+ * Signs the tokens by which the relay knows this wiki and its users: JWT (RFC 7519), HS256 only.
+ */
+class TokenMinter {
+	/** Seconds that a token of a visitor without an account is good for; long, because it stands in cached pages. */
+	public const ANONYMOUS_TTL = 86400;
+
+	/** Seconds that a token of a user is good for */
+	public const USER_TTL = 3600;
+
+	/** Seconds that a token for publishing is good for */
+	public const PUBLISH_TTL = 60;
+
+	public function __construct( private readonly WikiIdentity $wiki ) {
+	}
+
+	/**
+	 * A token with which a browser connects.
+	 *
+	 * @param string $user Name of the user; '': a visitor without an account
+	 * @param string $sid Names the session to those who may end it, see sessionName()
+	 * @return array{token:string,expires:int} expires: Unix time
+	 * @throws RuntimeException When the wiki has no key
+	 */
+	public function connectToken( string $user, string $sid ): array {
+		$now = ConvertibleTimestamp::time();
+		$expires = $now + ( $user === '' ? self::ANONYMOUS_TTL : self::USER_TTL );
+		return [
+			'token' => $this->sign( [
+				'iss' => $this->wiki->id,
+				'aud' => 'connect',
+				'sub' => $user,
+				'iat' => $now,
+				'exp' => $expires,
+				'sid' => $sid,
+				'allow' => [ 'subscribe' => [ '*' ], 'send' => [ '*' ], 'presence' => [] ],
+			] ),
+			'expires' => $expires,
+		];
+	}
+
+	/**
+	 * A token with which the wiki publishes.
+	 *
+	 * @return string
+	 * @throws RuntimeException When the wiki has no key
+	 */
+	public function publishToken(): string {
+		$now = ConvertibleTimestamp::time();
+		return $this->sign( [
+			'iss' => $this->wiki->id,
+			'aud' => 'publish',
+			'sub' => '',
+			'iat' => $now,
+			'exp' => $now + self::PUBLISH_TTL,
+		] );
+	}
+
+	/**
+	 * A name for a session that does not give the session's id away.
+	 *
+	 * @param string $sessionId '': a new name each time
+	 * @return string 32 hexadecimal digits
+	 */
+	public function sessionName( string $sessionId ): string {
+		return $sessionId === ''
+			? bin2hex( random_bytes( 16 ) )
+			: substr( hash_hmac( 'sha256', "session $sessionId", (string)$this->wiki->key ), 0, 32 );
+	}
+
+	private function sign( array $claims ): string {
+		if ( $this->wiki->key === null ) {
+			throw new RuntimeException( (string)$this->wiki->problem );
+		}
+		$header = [ 'alg' => 'HS256', 'typ' => 'JWT', 'kid' => $this->wiki->id ];
+		$text = self::part( $header ) . '.' . self::part( $claims );
+		return $text . '.' . self::base64Url( hash_hmac( 'sha256', $text, $this->wiki->key, true ) );
+	}
+
+	private static function part( array $fields ): string {
+		return self::base64Url( json_encode(
+			$fields,
+			JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR
+		) );
+	}
+
+	private static function base64Url( string $raw ): string {
+		return rtrim( strtr( base64_encode( $raw ), '+/', '-_' ), '=' );
+	}
+}

@@ -1,0 +1,104 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"mediawiki-websocket/relay/auth"
+)
+
+// readFile reads the configuration file. Keys are compared exactly and must be known: a slip must not leave a limit at its default unseen.
+func (c *Config) readFile(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Fail(ExitUsage, "--config: %v", err)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	var keys map[string]json.RawMessage
+	if err := d.Decode(&keys); err != nil || keys == nil {
+		return Fail(ExitUsage, "%s: not a JSON object%s", path, at(err))
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return Fail(ExitUsage, "%s: something follows the JSON object", path)
+	}
+	names := make([]string, 0, len(keys))
+	for name := range keys {
+		names = append(names, name)
+	}
+	slices.Sort(names) // so that of two faults always the same is named
+	for _, name := range names {
+		if err := c.set(path, name, keys[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func at(err error) string {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return ": " + syntax.Error()
+	}
+	return ""
+}
+
+func (c *Config) set(path, name string, raw json.RawMessage) error {
+	l := &c.Limits
+	texts := map[string]*string{"listen": &c.Listen, "tlsCert": &c.TLSCert, "tlsKey": &c.TLSKey, "control": &c.Control, "state": &c.State, "log": &c.Log}
+	counts := map[string]*int{"frameBytes": &l.FrameBytes, "publishBytes": &l.PublishBytes, "typeBytes": &l.TypeBytes, "clientBytes": &l.ClientBytes,
+		"outboxBytes": &l.OutboxBytes, "types": &l.Types, "clients": &l.Clients, "recipients": &l.Recipients, "publishBatch": &l.PublishBatch, "depth": &l.Depth}
+	times := map[string]*time.Duration{"connectSeconds": &l.ConnectTimeout, "pingSeconds": &l.PingInterval, "pingTimeoutSeconds": &l.PingTimeout,
+		"writeSeconds": &l.WriteTimeout, "drainSeconds": &c.Drain}
+	if field := texts[name]; field != nil {
+		if json.Unmarshal(raw, field) != nil {
+			return Fail(ExitUsage, "%s: %q is not a string", path, name)
+		}
+		return nil
+	}
+	if field := counts[name]; field != nil {
+		if json.Unmarshal(raw, field) != nil || *field < 1 || *field > 1<<30 {
+			return Fail(ExitUsage, "%s: %q is not a whole number from 1 to 2^30", path, name)
+		}
+		return nil
+	}
+	if field := times[name]; field != nil {
+		var seconds float64
+		if json.Unmarshal(raw, &seconds) != nil || seconds <= 0 || seconds > 86400 {
+			return Fail(ExitUsage, "%s: %q is not a number of seconds, more than 0 and at most 86400", path, name)
+		}
+		*field = time.Duration(seconds * float64(time.Second))
+		return nil
+	}
+	switch name {
+	case "open":
+		if json.Unmarshal(raw, &c.Open) != nil {
+			return Fail(ExitUsage, `%s: "open" is not true or false`, path)
+		}
+	case "wikis":
+		return c.setWikis(path, raw)
+	default:
+		return Fail(ExitUsage, "%s: unknown key %.256q; --help lists the keys", path, name)
+	}
+	return nil
+}
+
+func (c *Config) setWikis(path string, raw json.RawMessage) error {
+	var wikis map[string]json.RawMessage
+	if json.Unmarshal(raw, &wikis) != nil {
+		return Fail(ExitUsage, `%s: "wikis" is not an object of wikis by id`, path)
+	}
+	for id, body := range wikis {
+		wiki, err := auth.ParseWiki(id, body)
+		if err != nil {
+			return Fail(ExitUsage, "%s: %v", path, err)
+		}
+		wiki.ETag = "" // a wiki that registers is compared with what it sent, not with the file
+		c.Wikis = append(c.Wikis, wiki)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package conn
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"mediawiki-websocket/relay/auth"
+	"mediawiki-websocket/relay/wire"
+)
+
+// The library reads frame heads through a buffer of readBytes, and longer payloads past it; it writes only control frames, which have at most
+// 127 bytes.
+const (
+	readBytes  = 256
+	writeBytes = 128
+)
+
+// Classic reports whether the handshake r asks for no subprotocol that the relay knows.
+func Classic(r *http.Request) bool {
+	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for name := range strings.SplitSeq(line, ",") {
+			if strings.TrimSpace(name) == wire.Subprotocol {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Accept answers the handshake r and serves the connection in a goroutine of its own, so that the handler can return and net/http can let its
+// buffers go. id is who a classic connection is; a v1 connection says so itself. The origin has been checked. When the handshake is refused the
+// answer has been written.
+func Accept(w http.ResponseWriter, r *http.Request, env *Env, id auth.Identity) {
+	c := &Conn{env: env, classic: Classic(r), origin: r.Header.Get("Origin"), remote: r.RemoteAddr, identity: id, opened: time.Now()}
+	h := &hijacker{ResponseWriter: w, socket: &c.sock}
+	c.sock.limit, c.sock.timeout = env.Limits.OutboxBytes, env.Limits.WriteTimeout
+	c.sock.spawn = env.spawn
+	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{Subprotocols: []string{wire.Subprotocol}, InsecureSkipVerify: true})
+	if err != nil {
+		if h.socket.Conn != nil {
+			h.socket.Conn.Close()
+		}
+		return
+	}
+	ws.SetReadLimit(-1) // read counts by itself, to close with the protocol's own reason
+	c.ws = ws
+	c.start()
+}
+
+// hijacker hands the library the connection's socket in place of net/http's connection, and turns the library's refusals into the relay's form.
+type hijacker struct {
+	http.ResponseWriter
+	socket *socket
+	code   int
+}
+
+func (h *hijacker) WriteHeader(code int) {
+	if h.code = code; code == http.StatusSwitchingProtocols {
+		h.ResponseWriter.WriteHeader(code)
+	}
+}
+
+func (h *hijacker) Write(text []byte) (int, error) {
+	WriteError(h.ResponseWriter, h.code, wire.NewError(wire.BadRequest, strings.TrimSpace(string(text))))
+	return len(text), nil
+}
+
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	nc, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	s := h.socket
+	s.Conn, s.fd = nc, plainFD(nc)
+	if early, _ := rw.Reader.Peek(rw.Reader.Buffered()); len(early) > 0 {
+		s.prefix = bytes.Clone(early)
+	}
+	return s, bufio.NewReadWriter(bufio.NewReaderSize(s, readBytes), bufio.NewWriterSize(s, writeBytes)), nil
+}
+
+// WriteError answers an HTTP request with an error in the protocol's form.
+func WriteError(w http.ResponseWriter, status int, e *wire.Error) {
+	var body struct {
+		Error struct {
+			Code    wire.Code `json:"code"`
+			Message string    `json:"message"`
+		} `json:"error"`
+	}
+	body.Error.Code, body.Error.Message = e.Code, e.Message
+	text, _ := json.Marshal(body) // strings cannot fail
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	w.Write(append(text, '\n'))
+}

@@ -1,0 +1,123 @@
+package conn
+
+import (
+	"log/slog"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mediawiki-websocket/relay/auth"
+	"mediawiki-websocket/relay/engine"
+	"mediawiki-websocket/relay/hub"
+	"mediawiki-websocket/relay/wire"
+)
+
+// Env is what the connections of a relay share. Its zero counters are ready for use; the rest must be set.
+type Env struct {
+	Limits wire.Limits
+	Auth   *auth.Auth
+	Hub    *hub.Hub
+	Engine engine.Engine
+	Log    *slog.Logger
+	Warn   func(about, message string, attrs ...any) // logs a warning, but those about the same thing only now and then
+
+	Published, BadFrames, Panics atomic.Uint64 // messages accepted; frames refused as malformed; faults caught
+
+	mu     sync.Mutex
+	conns  []*Conn
+	shut   bool
+	closes map[int]uint64
+	wg     sync.WaitGroup
+}
+
+// spawn starts a goroutine that belongs to a connection; [Env.Wait] waits for it.
+func (e *Env) spawn(f func()) {
+	e.wg.Go(func() {
+		defer e.catch()
+		f()
+	})
+}
+
+// catch is deferred where a fault must end one connection only.
+func (e *Env) catch() {
+	if fault := recover(); fault != nil {
+		e.Panics.Add(1)
+		e.Log.Error("fault in a connection", "fault", fault, "stack", string(debug.Stack()))
+	}
+}
+
+// add takes c in and serves it, unless the relay is ending.
+func (e *Env) add(c *Conn) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.shut {
+		return false
+	}
+	c.place = len(e.conns)
+	e.conns = append(e.conns, c)
+	e.spawn(c.serve)
+	return true
+}
+
+// Shut lets no more connections in.
+func (e *Env) Shut() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.shut = true
+}
+
+func (e *Env) remove(c *Conn, code int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	last := len(e.conns) - 1
+	e.conns[c.place] = e.conns[last]
+	e.conns[c.place].place = c.place
+	e.conns[last] = nil
+	e.conns = e.conns[:last]
+	if e.closes == nil {
+		e.closes = make(map[int]uint64)
+	}
+	e.closes[code]++
+}
+
+// Len returns how many connections there are.
+func (e *Env) Len() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.conns)
+}
+
+// All returns the connections.
+func (e *Env) All() []*Conn {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]*Conn(nil), e.conns...)
+}
+
+// Closes calls f with each close code, as a label, and how many connections ended with it: the relay's own or else the peer's; "0" without any.
+func (e *Env) Closes(f func(code string, n uint64)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for code, n := range e.closes {
+		f(strconv.Itoa(code), n)
+	}
+}
+
+// Sweep does for every connection what is due at now: pings, ends the silent, those without connect and those whose token has run out. It is to be
+// called every [Env.SweepEvery].
+func (e *Env) Sweep(now time.Time) {
+	for _, c := range e.All() {
+		c.sweep(now)
+	}
+}
+
+// SweepEvery returns how often Sweep must be called to be in time for the limits.
+func (e *Env) SweepEvery() time.Duration {
+	l := e.Limits
+	return max(time.Millisecond, min(time.Second, l.ConnectTimeout/4, l.PingInterval/4, l.PingTimeout/4, l.WriteTimeout/4))
+}
+
+// Wait waits until all connections have ended.
+func (e *Env) Wait() { e.wg.Wait() }

@@ -1,0 +1,107 @@
+package server
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"mediawiki-websocket/relay/auth"
+	"mediawiki-websocket/relay/config"
+	"mediawiki-websocket/relay/wire"
+)
+
+// wikiBytes is the longest registration of a wiki.
+const wikiBytes = 64 << 10
+
+// wiki registers a wiki (PUT) or says whether it is registered just so (HEAD with If-None-Match: 304).
+func (s *Server) wiki(w http.ResponseWriter, r *http.Request) {
+	id := mux.Vars(r)["id"]
+	if r.Method == http.MethodHead {
+		wiki := s.auth.Wikis.Get(id)
+		if wiki == nil {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		if wiki.ETag != "" {
+			w.Header().Set("ETag", `"`+wiki.ETag+`"`)
+			if strings.Trim(r.Header.Get("If-None-Match"), `"`) == wiki.ETag {
+				w.WriteHeader(http.StatusNotModified)
+			}
+		}
+		return
+	}
+	body, fault := readBody(w, r, wikiBytes)
+	if fault != nil {
+		refuse(w, fault)
+		return
+	}
+	wiki, err := auth.ParseWiki(id, body)
+	if err != nil {
+		refuse(w, wire.NewError(wire.BadRequest, err.Error()))
+		return
+	}
+	moved, err := s.auth.Wikis.Put(wiki)
+	if err != nil {
+		s.log.Error("register a wiki", "wiki", id, "error", err)
+		refuse(w, wire.NewError(wire.Unavailable, "the relay could not save the registration: see its log"))
+		return
+	}
+	s.log.Info("wiki registered", "wiki", id, "origins", wiki.Origins, "private", wiki.Private)
+	if moved {
+		for _, c := range s.env.All() {
+			c.Recheck()
+		}
+	}
+	w.Header().Set("ETag", `"`+wiki.ETag+`"`)
+	writeJSON(w, map[string]string{"etag": wiki.ETag})
+}
+
+type wikiStats struct {
+	Connections int      `json:"connections"`
+	Clients     int      `json:"clients"`
+	Origins     []string `json:"origins"`
+	Private     bool     `json:"private"`
+}
+
+// stats shows the relay's state, for people. It has no keys.
+func (s *Server) stats(w http.ResponseWriter, _ *http.Request) {
+	wikis := make(map[string]*wikiStats)
+	for _, wiki := range s.auth.Wikis.All() {
+		wikis[wiki.ID] = &wikiStats{Origins: append([]string{}, wiki.Origins...), Private: wiki.Private}
+	}
+	conns := s.env.All()
+	for _, c := range conns {
+		if wiki := wikis[c.Wiki()]; wiki != nil {
+			wiki.Connections++
+			wiki.Clients += c.Clients()
+		}
+	}
+	h := s.hub.Stats()
+	writeJSON(w, map[string]any{
+		"version":     config.Version,
+		"pid":         os.Getpid(),
+		"uptime":      int(time.Since(s.started).Seconds()),
+		"connections": len(conns),
+		"clients":     h.Clients,
+		"types":       h.Types,
+		"published":   s.env.Published.Load(),
+		"delivered":   h.Delivered,
+		"wikis":       wikis,
+	})
+}
+
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, map[string]string{"status": "ok", "version": config.Version})
+}
+
+// readyz says whether the relay takes connections: 503 while it starts and ends.
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if !s.ready.Load() {
+		refuse(w, wire.NewError(wire.Unavailable, "the relay is starting or ending"))
+		return
+	}
+	writeJSON(w, map[string]string{"status": "ready"})
+}

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"mediawiki-websocket/relay/config"
+)
+
+// Run runs a relay until a signal ends it. With cfg.Daemon it starts one in the background and returns when that one listens. Its errors are for
+// [config.Report].
+func Run(cfg *config.Config) error {
+	parent := readyPipe()
+	if cfg.Daemon && parent == nil {
+		return daemonize()
+	}
+	s, log, err := start(cfg, parent != nil)
+	tell(parent, err)
+	if err != nil {
+		return err
+	}
+	return live(s, log)
+}
+
+func start(cfg *config.Config, detached bool) (*Server, *logFile, error) {
+	syscall.Umask(0o077)
+	out, err := openLog(cfg.Log)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := New(cfg, slog.New(slog.NewTextHandler(out, nil)))
+	if err == nil {
+		err = s.Open()
+	}
+	if err == nil && detached {
+		err = os.Chdir("/") // keep no file system busy
+	}
+	return s, out, err
+}
+
+// live waits for signals; it is the owner of the relay's end.
+func live(s *Server, log *logFile) error {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	notify("READY=1")
+	for {
+		select {
+		case got := <-signals:
+			if got == syscall.SIGHUP {
+				if err := log.reopen(); err != nil {
+					s.log.Error("open the log anew; the old one stays", "error", err)
+				}
+				continue
+			}
+			s.log.Info("relay ends", "signal", got.String())
+			notify("STOPPING=1")
+			s.Close()
+			return nil
+		case err := <-s.Failed():
+			s.log.Error("a listener broke down", "error", err)
+			s.Close()
+			return config.Fail(config.ExitFailure, "a listener broke down: %v", err)
+		}
+	}
+}

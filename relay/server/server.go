@@ -1,0 +1,185 @@
+// Package server is the relay: its listeners, its HTTP interface and its life from start to drain.
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mediawiki-websocket/relay/auth"
+	"mediawiki-websocket/relay/config"
+	"mediawiki-websocket/relay/conn"
+	"mediawiki-websocket/relay/engine"
+	"mediawiki-websocket/relay/hub"
+	"mediawiki-websocket/relay/wire"
+)
+
+// The limits of HTTP requests. Upgraded connections have their own, in [wire.Limits].
+const (
+	headerTimeout  = 5 * time.Second
+	requestTimeout = 10 * time.Second
+	idleTimeout    = 30 * time.Second
+	headerBytes    = 16 << 10
+)
+
+const (
+	closeWait   = 4 * time.Second // for the close frames to be answered when the relay ends
+	requestWait = 2 * time.Second // for requests under way then
+)
+
+// Server is a relay. Open starts everything, Close ends everything and waits for it.
+type Server struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	warn    *sampler
+	auth    *auth.Auth
+	engine  engine.Engine
+	hub     *hub.Hub
+	env     *conn.Env
+	started time.Time
+	ready   atomic.Bool
+	files   *fileBudget
+	metrics http.Handler
+
+	public, control *http.Server
+	lock            *os.File
+	addresses       []net.Addr // of the TCP listeners: plain, TLS
+	stop            chan struct{}
+	loops           sync.WaitGroup
+	failed          chan error // a listener that broke down
+}
+
+// New returns a relay that does nothing yet. The error is for the operator.
+func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
+	wikis, broken, err := auth.OpenWikis(cfg.State, cfg.Wikis)
+	if err != nil {
+		return nil, config.Fail(config.ExitUsage, "%v", err)
+	}
+	if broken != nil {
+		log.Warn("the file of registered wikis was broken and is set aside; the wikis will register again", "file", cfg.State+".bad", "error", broken)
+	}
+	s := &Server{cfg: cfg, log: log, warn: &sampler{log: log}, started: time.Now(), stop: make(chan struct{}), failed: make(chan error, 3)}
+	s.auth = &auth.Auth{Wikis: wikis, Open: cfg.Open}
+	s.engine, s.hub, s.files = engine.NewMemory(), hub.New(), newFileBudget()
+	s.env = &conn.Env{Limits: cfg.Limits, Auth: s.auth, Hub: s.hub, Engine: s.engine, Log: log, Warn: s.warn.warn}
+	s.metrics = s.newMetrics()
+	s.public, s.control = s.httpServer(s.routes(false)), s.httpServer(s.routes(true))
+	return s, nil
+}
+
+func (s *Server) httpServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
+		WriteTimeout:      requestTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// Open takes the control socket and the ports, and serves. Its errors are [config.Exit]s; nothing is left behind then.
+func (s *Server) Open() error {
+	if err := s.takeLock(); err != nil {
+		return err
+	}
+	listeners, err := s.listen()
+	if err != nil {
+		s.unlock()
+		return err
+	}
+	control, err := s.openControl()
+	if err != nil {
+		for _, l := range listeners {
+			l.Close()
+		}
+		s.unlock()
+		return err
+	}
+	if control != nil {
+		s.serve(s.control, control)
+	}
+	for _, l := range listeners {
+		s.addresses = append(s.addresses, l.Addr())
+		s.Serve(l)
+	}
+	s.loops.Go(s.sweep)
+	s.ready.Store(true)
+	s.log.Info("relay started", "version", config.Version, "pid", os.Getpid(), "listen", s.addresses, "control", s.cfg.Control, "wikis", len(s.auth.Wikis.All()))
+	return nil
+}
+
+// Serve serves the public interface on l too, until Close.
+func (s *Server) Serve(l net.Listener) { s.serve(s.public, s.files.limit(l)) }
+
+func (s *Server) serve(h *http.Server, l net.Listener) {
+	s.loops.Go(func() {
+		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	})
+}
+
+// sweep is the relay's clock; Close ends it.
+func (s *Server) sweep() {
+	tick := time.NewTicker(s.env.SweepEvery())
+	defer tick.Stop()
+	dog := newWatchdog()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case now := <-tick.C:
+			s.env.Sweep(now)
+			dog.alive(now)
+		}
+	}
+}
+
+// Failed delivers the error of a listener that broke down.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Addresses returns where the relay listens: the plain port and, with a certificate, the TLS port.
+func (s *Server) Addresses() []net.Addr { return s.addresses }
+
+// Close takes no more connections, tells the clients when to come back, ends their connections and returns when everything has ended, within ten
+// seconds.
+func (s *Server) Close() {
+	s.ready.Store(false)
+	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
+	defer cancel()
+	for _, h := range []*http.Server{s.public, s.control} {
+		if h.Shutdown(ctx) != nil {
+			h.Close()
+		}
+	}
+	s.env.Shut()
+	conns := s.env.All()
+	for i, c := range conns {
+		share := s.cfg.Drain / time.Duration(len(conns))
+		c.Reconnect(time.Duration(i)*share + rand.N(share+1))
+		c.Close(wire.CloseGoingAway)
+	}
+	abort := time.AfterFunc(closeWait, func() {
+		for _, c := range s.env.All() {
+			c.Abort()
+		}
+	})
+	s.env.Wait()
+	abort.Stop()
+	close(s.stop)
+	s.loops.Wait()
+	if err := s.engine.Close(); err != nil {
+		s.log.Error("close the engine", "error", err)
+	}
+	s.unlock()
+	s.log.Info("relay ended", "connections", len(conns))
+}

@@ -1,0 +1,82 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"mediawiki-websocket/relay/auth"
+	"mediawiki-websocket/relay/conn"
+	"mediawiki-websocket/relay/wire"
+)
+
+// upgrade answers the WebSocket handshake on all its URLs. A refusal closes the HTTP connection, so that no proxy mistakes what follows for a
+// socket.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Connection", "close")
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		w.Header().Set("Connection", "close, Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+		conn.WriteError(w, http.StatusUpgradeRequired, wire.NewError(wire.BadRequest,
+			"this is the relay of a wiki's WebSocket extension: it speaks WebSocket, and this request asks for none (behind a proxy: pass the Upgrade and Connection headers on)"))
+		return
+	}
+	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
+		refuse(w, wire.NewError(wire.BadRequest, "a handshake has no body"))
+		return
+	}
+	if err := s.auth.Origin(r.Header.Values("Origin")); err != nil {
+		origin := conn.Cut(strings.Join(r.Header.Values("Origin"), " and "))
+		s.warn.warn("origin "+origin, "forbidden origin: add it to $wgWebSocketOrigins of the wiki whose pages have it", "origin", origin)
+		refuse(w, err)
+		return
+	}
+	if s.env.Len() >= s.files.sockets() {
+		s.busy(w)
+		return
+	}
+	var id auth.Identity
+	if conn.Classic(r) {
+		var err *wire.Error
+		if id, err = s.classicIdentity(r); err != nil {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			refuse(w, err)
+			return
+		}
+	}
+	conn.Accept(w, r, s.env, id)
+}
+
+func (s *Server) busy(w http.ResponseWriter) {
+	s.warn.warn("full", "no room for more connections: raise the limit of open files (LimitNOFILE, ulimit -n)", "connections", s.env.Len())
+	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	refuse(w, wire.NewError(wire.Unavailable, "the relay has no room for more connections now"))
+}
+
+// classicIdentity returns who a classic connection is; its token, if it has one, comes with the handshake.
+func (s *Server) classicIdentity(r *http.Request) (auth.Identity, *wire.Error) {
+	origin := r.Header.Get("Origin")
+	if r.Header.Get("Authorization") == "" {
+		return s.auth.Anonymous(origin)
+	}
+	token, err := bearer(r)
+	if err != nil {
+		return auth.Identity{}, err
+	}
+	id, err := s.auth.Verify(token, auth.AudienceConnect)
+	if err == nil && !s.auth.FromOrigin(&id, origin) {
+		err = wire.NewError(wire.Forbidden, "this page's origin is not one of the token's wiki")
+	}
+	return id, err
+}
+
+// bearer returns the token of the Authorization header (RFC 6750).
+func bearer(r *http.Request) (string, *wire.Error) {
+	lines := r.Header.Values("Authorization")
+	if len(lines) == 1 {
+		if scheme, token, ok := strings.Cut(lines[0], " "); ok && strings.EqualFold(scheme, "Bearer") {
+			return strings.TrimSpace(token), nil
+		}
+	}
+	return "", wire.NewError(wire.Unauthorized, `"Authorization: Bearer TOKEN" is needed`)
+}

@@ -1,0 +1,78 @@
+<?php
+
+declare( strict_types = 1 );
+
+namespace MediaWiki\Extension\WebSocket\Tests;
+
+use RuntimeException;
+
+/**
+ * Runs fake-relay.php in a folder of its own, and ends it.
+ */
+class FakeRelay {
+	private const WAIT_SECONDS = 10;
+
+	public readonly string $directory;
+	public readonly string $address;
+
+	/** @var resource */
+	private $process;
+
+	/**
+	 * @param string $mode See fake-relay.php
+	 * @param string|null $directory An existing folder, for its control socket
+	 */
+	public function __construct( string $mode, ?string $directory = null ) {
+		$this->directory = $directory ?? self::newDirectory();
+		$this->address = "unix://{$this->directory}/control.sock";
+		$this->process = proc_open(
+			[ PHP_BINARY, '-n', __DIR__ . '/fake-relay.php', $this->address, $mode, "{$this->directory}/log" ],
+			[ [ 'file', '/dev/null', 'r' ], [ 'pipe', 'w' ], [ 'file', '/dev/null', 'w' ] ],
+			$pipes
+		);
+		stream_set_timeout( $pipes[1], self::WAIT_SECONDS );
+		if ( fgets( $pipes[1] ) !== "ready\n" ) {
+			throw new RuntimeException( "The fake relay did not start on {$this->address}" );
+		}
+		// Closing the pipe would end it at its next word, but it says none.
+		fclose( $pipes[1] );
+	}
+
+	public function stop(): void {
+		proc_terminate( $this->process, 9 );
+		proc_close( $this->process );
+		self::removeDirectory( $this->directory );
+	}
+
+	/** @return array[] The requests so far: method, path, headers, body */
+	public function requests(): array {
+		$lines = is_file( "{$this->directory}/log" ) ? file( "{$this->directory}/log" ) : [];
+		return array_map( static fn ( $line ) => json_decode( $line, true ), $lines );
+	}
+
+	/** @return array[][] The messages so far, by publish request */
+	public function published(): array {
+		$bodies = [];
+		foreach ( $this->requests() as $request ) {
+			if ( $request['path'] === '/api/publish' ) {
+				$bodies[] = json_decode( $request['body'], true )['messages'];
+			}
+		}
+		return $bodies;
+	}
+
+	/** @return string A new folder with a name that is short enough for a socket in it */
+	public static function newDirectory(): string {
+		$directory = sys_get_temp_dir() . '/wstest-' . bin2hex( random_bytes( 6 ) );
+		mkdir( $directory, 0700 );
+		return $directory;
+	}
+
+	public static function removeDirectory( string $directory ): void {
+		foreach ( array_diff( scandir( $directory ), [ '.', '..' ] ) as $name ) {
+			$path = "$directory/$name";
+			is_dir( $path ) && !is_link( $path ) ? self::removeDirectory( $path ) : unlink( $path );
+		}
+		rmdir( $directory );
+	}
+}

@@ -1,0 +1,95 @@
+<?php
+
+declare( strict_types = 1 );
+
+namespace MediaWiki\Extension\WebSocket\Tests;
+
+use EmptyBagOStuff;
+use MediaWiki\Config\ServiceOptions;
+use MediaWiki\Extension\WebSocket\Relay\Cooldown;
+use MediaWiki\Extension\WebSocket\Relay\RelayAddress;
+use MediaWiki\Extension\WebSocket\Relay\RelayClient;
+use MediaWiki\Extension\WebSocket\Relay\StateDirectory;
+use MediaWiki\Extension\WebSocket\Settings;
+use MediaWiki\Extension\WebSocket\WikiIdentity;
+use Psr\Log\LoggerInterface;
+use Psr\Log\NullLogger;
+
+/**
+ * The extension's objects with the settings that a test is about, and the defaults of extension.json for the others.
+ */
+class Fixtures {
+	/**
+	 * @param array<string,mixed> $values By name without $wg
+	 * @return Settings
+	 */
+	public static function settings( array $values = [] ): Settings {
+		return new Settings( self::options( Settings::CONSTRUCTOR_OPTIONS, $values ) );
+	}
+
+	/**
+	 * @param array<string,mixed> $values By name without $wg
+	 * @return WikiIdentity
+	 */
+	public static function wiki( array $values = [] ): WikiIdentity {
+		return new WikiIdentity( self::options( WikiIdentity::CONSTRUCTOR_OPTIONS, $values ) );
+	}
+
+	/**
+	 * @param array<string,mixed> $values By name without $wg
+	 * @return StateDirectory
+	 */
+	public static function directory( array $values = [] ): StateDirectory {
+		return new StateDirectory(
+			self::options( StateDirectory::CONSTRUCTOR_OPTIONS, $values ),
+			self::settings( $values ),
+			self::wiki( $values )
+		);
+	}
+
+	/**
+	 * @param string $directory Where its files go
+	 * @return Cooldown One without a cache
+	 */
+	public static function cooldown( string $directory ): Cooldown {
+		return new Cooldown( new EmptyBagOStuff(), $directory, "$directory/fallback" );
+	}
+
+	/**
+	 * @param string $directory Folder of the control socket and the cooldown
+	 * @param array<string,mixed> $values By name without $wg
+	 * @param LoggerInterface|null $logger
+	 * @return RelayClient
+	 */
+	public static function client( string $directory, array $values = [], ?LoggerInterface $logger = null ): RelayClient {
+		$values += [ 'WebSocketDirectory' => $directory ];
+		$settings = self::settings( $values );
+		return new RelayClient(
+			new RelayAddress( $settings, self::directory( $values ) ),
+			$settings->publishTimeout,
+			self::cooldown( $directory ),
+			$logger ?? new NullLogger()
+		);
+	}
+
+	/**
+	 * @param string[] $names
+	 * @param array<string,mixed> $values By name without $wg
+	 * @return ServiceOptions
+	 */
+	public static function options( array $names, array $values ): ServiceOptions {
+		$manifest = json_decode( file_get_contents( __DIR__ . '/../../extension.json' ), true );
+		$defaults = array_map( static fn ( $setting ) => $setting['value'], $manifest['config'] );
+		return new ServiceOptions( $names, $values, $defaults, [
+			'CacheDirectory' => false,
+			'DBname' => 'mydb',
+			'DBprefix' => '',
+			'ExtensionAssetsPath' => '/extensions',
+			'LogRestrictions' => [ 'suppress' => 'suppressionlog' ],
+			'ScriptPath' => '',
+			'SecretKey' => 'a secret that nobody knows',
+			'Server' => 'https://wiki.example',
+			'UploadDirectory' => false,
+		] );
+	}
+}

@@ -1,0 +1,76 @@
+<?php
+
+declare( strict_types = 1 );
+
+namespace MediaWiki\Extension\WebSocket\Tests\Integration;
+
+use ApiMain;
+use ApiTestCase;
+use ApiUsageException;
+use FauxRequest;
+use RequestContext;
+use WebSocket;
+
+/**
+ * @covers \MediaWiki\Extension\WebSocket\Api\ApiWebSocketToken
+ * @group API
+ * @group Database
+ */
+class ApiWebSocketTokenTest extends ApiTestCase {
+	private function ask( $performer ): array {
+		[ $result ] = $this->doApiRequest( [ 'action' => 'websocket-token' ], null, false, $performer );
+		return $result['websocket-token'];
+	}
+
+	private function claims( string $token ): array {
+		return json_decode( base64_decode( strtr( explode( '.', $token )[1], '-_', '+/' ) ), true );
+	}
+
+	public function testUser(): void {
+		$user = $this->getTestUser()->getUser();
+		$answer = $this->ask( $user );
+		$claims = $this->claims( $answer['token'] );
+		$this->assertSame( $user->getName(), $claims['sub'] );
+		$this->assertSame( $answer['expires'], $claims['exp'] );
+		$this->assertSame( 3600, $claims['exp'] - $claims['iat'] );
+		$this->assertSame( [ WebSocket::wikiID(), $user->getName() ], [ $answer['wiki'], $answer['user'] ] );
+		$this->assertSame( $claims['sid'], $this->claims( $this->ask( $user )['token'] )['sid'], 'one name a session' );
+	}
+
+	public function testVisitorWithoutAccount(): void {
+		$answer = $this->ask( $this->getServiceContainer()->getUserFactory()->newAnonymous( '127.0.0.1' ) );
+		$claims = $this->claims( $answer['token'] );
+		$this->assertSame( [ '', '' ], [ $answer['user'], $claims['sub'] ], 'no address in it' );
+		$this->assertSame( 86400, $claims['exp'] - $claims['iat'] );
+	}
+
+	public function testNeedsTheRightToRead(): void {
+		$this->setGroupPermissions( '*', 'read', false );
+		$user = $this->getTestUser()->getUser();
+		$this->assertSame( $user->getName(), $this->ask( $user )['user'] );
+		$this->expectException( ApiUsageException::class );
+		$this->ask( $this->getServiceContainer()->getUserFactory()->newAnonymous( '127.0.0.1' ) );
+	}
+
+	public function testIsNotStored(): void {
+		$context = new RequestContext();
+		$request = new FauxRequest( [ 'action' => 'websocket-token', 'maxage' => '3600', 'smaxage' => '3600', 'format' => 'json' ] );
+		$context->setRequest( $request );
+		ob_start();
+		( new ApiMain( $context ) )->execute();
+		ob_end_clean();
+		$header = $request->response()->getHeader( 'Cache-Control' );
+		$this->assertStringContainsString( 'private', $header );
+		$this->assertStringContainsString( 'no-store', $header );
+		$this->assertStringNotContainsString( '3600', $header );
+	}
+
+	public function testWithoutKey(): void {
+		$this->setMwGlobals( 'wgWebSocketKey', 'nonsense' );
+		foreach ( [ 'WebSocket.WikiIdentity', 'WebSocket.TokenMinter' ] as $name ) {
+			$this->getServiceContainer()->resetServiceForTesting( $name );
+		}
+		$this->expectException( ApiUsageException::class );
+		$this->ask( $this->getTestUser()->getUser() );
+	}
+}

@@ -1,0 +1,64 @@
+<?php
+
+declare( strict_types = 1 );
+
+namespace MediaWiki\Extension\WebSocket\Tests\Integration;
+
+use DeferredUpdates;
+use MediaWiki\Extension\WebSocket\Tests\FakeRelay;
+use MediaWikiIntegrationTestCase;
+
+/**
+ * A wiki that publishes to a stand-in relay.
+ */
+abstract class PublishingTestCase extends MediaWikiIntegrationTestCase {
+	protected FakeRelay $relay;
+
+	protected function setUp(): void {
+		parent::setUp();
+		$this->useRelay( 'ok' );
+	}
+
+	protected function tearDown(): void {
+		$this->relay->stop();
+		parent::tearDown();
+	}
+
+	protected function useRelay( string $mode ): void {
+		if ( isset( $this->relay ) ) {
+			$this->relay->stop();
+		}
+		$this->relay = new FakeRelay( $mode );
+		$this->overrideSettings( [
+			'WebSocketDirectory' => $this->relay->directory,
+			'WebSocketRelay' => null,
+			// Loaded machines stall for longer than a wiki should wait.
+			'WebSocketPublishTimeout' => 10,
+		] );
+	}
+
+	/**
+	 * @param array<string,mixed> $settings By name without $wg; services made before do not know them
+	 */
+	protected function overrideSettings( array $settings ): void {
+		foreach ( $settings as $name => $value ) {
+			$this->setMwGlobals( "wg$name", $value );
+		}
+		$services = $this->getServiceContainer();
+		foreach ( $services->getServiceNames() as $name ) {
+			if ( str_starts_with( $name, 'WebSocket.' ) ) {
+				$services->resetServiceForTesting( $name );
+			}
+		}
+	}
+
+	/** @return array[] What has been published since the last call, in order */
+	protected function published(): array {
+		DeferredUpdates::doUpdates();
+		$messages = array_merge( [], ...$this->relay->published() );
+		if ( is_file( "{$this->relay->directory}/log" ) ) {
+			unlink( "{$this->relay->directory}/log" );
+		}
+		return $messages;
+	}
+}

@@ -1,0 +1,67 @@
+<?php
+
+declare( strict_types = 1 );
+
+namespace MediaWiki\Extension\WebSocket\Tests\Unit;
+
+use MediaWiki\Extension\WebSocket\Tests\Fixtures;
+use MediaWiki\Extension\WebSocket\TokenMinter;
+use MediaWikiUnitTestCase;
+use RuntimeException;
+use Wikimedia\Timestamp\ConvertibleTimestamp;
+
+/**
+ * @covers \MediaWiki\Extension\WebSocket\TokenMinter
+ */
+class TokenMinterTest extends MediaWikiUnitTestCase {
+	protected function tearDown(): void {
+		ConvertibleTimestamp::setFakeTime( false );
+		parent::tearDown();
+	}
+
+	public static function goldenTokens(): array {
+		$file = __DIR__ . '/../../../relay/wire/testdata/tokens.json';
+		$cases = [];
+		foreach ( json_decode( file_get_contents( $file ), true ) as $case ) {
+			if ( $case['valid'] ) {
+				$cases[$case['name']] = [ $case ];
+			}
+		}
+		return $cases;
+	}
+
+	/**
+	 * @dataProvider goldenTokens
+	 */
+	public function testMintsGoldenTokens( array $case ): void {
+		$claims = $case['claims'];
+		$minter = new TokenMinter( Fixtures::wiki( [ 'WebSocketKey' => $case['key'] ] ) );
+		ConvertibleTimestamp::setFakeTime( $claims['iat'] );
+		if ( $case['aud'] === 'publish' ) {
+			$this->assertSame( $case['token'], $minter->publishToken() );
+		} else {
+			$this->assertSame(
+				[ 'token' => $case['token'], 'expires' => $claims['exp'] ],
+				$minter->connectToken( $claims['sub'], $claims['sid'] )
+			);
+		}
+	}
+
+	public function testSessionNames(): void {
+		$minter = new TokenMinter( Fixtures::wiki() );
+		$other = new TokenMinter( Fixtures::wiki( [ 'SecretKey' => 'another' ] ) );
+		$name = $minter->sessionName( 'session' );
+		$this->assertMatchesRegularExpression( '/^[0-9a-f]{32}$/', $name );
+		$this->assertSame( $name, $minter->sessionName( 'session' ), 'a session keeps its name' );
+		$this->assertNotSame( $name, $minter->sessionName( 'session2' ) );
+		$this->assertNotSame( $name, $other->sessionName( 'session' ), 'the name depends on the key' );
+		$this->assertNotSame( $minter->sessionName( '' ), $minter->sessionName( '' ) );
+	}
+
+	public function testSignsNothingWithoutKey(): void {
+		$minter = new TokenMinter( Fixtures::wiki( [ 'SecretKey' => '' ] ) );
+		$this->expectException( RuntimeException::class );
+		$this->expectExceptionMessage( '$wgSecretKey' );
+		$minter->publishToken();
+	}
+}

@@ -1,0 +1,167 @@
+package session_test
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mediawiki-websocket/wasmclient/session"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func TestWindowDoublesFromHalfASecondToThirtySeconds(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		b.down = true
+		one := b.open("WS1")
+		for i, window := range []float64{0.5, 1, 2, 4, 8, 16, 30, 30, 30} {
+			for len(b.dialled) < i+2 {
+				time.Sleep(time.Millisecond)
+			}
+			want := time.Duration(window * float64(time.Second) / 2)
+			equal(t, "wait "+itoa(i), b.dialled[i+1].Sub(b.dialled[i]), want)
+		}
+		one.heard("disconnected 1006 true")
+	})
+}
+
+func TestOnlyAConnectionThatLastsStartsTheCountAgain(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		b.open("WS1")
+		for range 5 { // taken and dropped
+			time.Sleep(9 * time.Second)
+			b.socket().end(1006)
+			time.Sleep(20 * time.Second)
+		}
+		b.socket().end(1006)
+		at := time.Now()
+		time.Sleep(time.Minute)
+		equal(t, "wait after a connection of 11 s or more", b.dialled[len(b.dialled)-1].Sub(at), 250*time.Millisecond)
+	})
+}
+
+func TestAttemptsGrowWhenTheRelayDropsAtOnce(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		b.open("WS1")
+		for range 7 {
+			before := len(b.sockets)
+			b.socket().end(1006)
+			for len(b.sockets) == before {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		last := len(b.dialled) - 1
+		equal(t, "the last wait", b.dialled[last].Sub(b.dialled[last-1]).Round(10*time.Millisecond), 15*time.Second)
+	})
+}
+
+func TestNewcomersCutTheWaitShort(t *testing.T) {
+	for name, wake := range map[string]func(*browser){
+		"a tab comes":            func(b *browser) { b.open("WS2") },
+		"a tab is looked at":     func(b *browser) { b.Visible("WS1", true) },
+		"the network comes back": func(b *browser) { b.Online(true) },
+	} {
+		in(t, func(t *testing.T, b *browser) {
+			b.down = true
+			b.open("WS1")
+			time.Sleep(90 * time.Second)
+			for n := len(b.dialled); len(b.dialled) == n; {
+				time.Sleep(time.Millisecond)
+			}
+			n := len(b.dialled)
+			at := time.Now()
+			wake(b)
+			time.Sleep(14 * time.Second)
+			if len(b.dialled) == n {
+				t.Fatal(name, ": not dialled")
+			}
+			equal(t, name, b.dialled[n].Sub(at).Round(10*time.Millisecond), 250*time.Millisecond)
+		})
+	}
+}
+
+func TestHiddenOrOfflineBrowserHoldsBack(t *testing.T) {
+	for name, rest := range map[string]func(b *browser, rest bool){
+		"hidden":  func(b *browser, rest bool) { b.Visible("WS1", !rest) },
+		"offline": func(b *browser, rest bool) { b.Online(!rest) },
+	} {
+		in(t, func(t *testing.T, b *browser) {
+			b.open("WS1")
+			rest(b, true)
+			synctest.Wait()
+			b.down = true
+			b.socket().end(1006)
+			time.Sleep(149 * time.Second)
+			equal(t, name+": dials", len(b.dialled), 1)
+			time.Sleep(2 * time.Second)
+			equal(t, name+": dials", len(b.dialled), 2)
+			rest(b, false)
+			time.Sleep(251 * time.Millisecond)
+			equal(t, name+", then not: dials", len(b.dialled), 3)
+		})
+	}
+}
+
+// T18: a relay that comes back is not trampled by those who lost it.
+func TestThousandBrowsersSpreadOverTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(1, 2))
+		var browsers []*browser
+		for range 1000 {
+			b := &browser{t: t, down: true}
+			b.Session = session.New(session.Config{Dial: b.dial, Rand: random.Float64})
+			go b.Run()
+			b.open("WS1")
+			browsers = append(browsers, b)
+		}
+		start := time.Now()
+		time.Sleep(10 * time.Minute)
+		for attempt, window := range []time.Duration{500 * time.Millisecond, time.Second} {
+			spread(t, browsers, attempt+1, window)
+		}
+		for attempt := 7; attempt < 12; attempt++ {
+			spread(t, browsers, attempt, 30*time.Second)
+		}
+		busiest := map[int64]int{}
+		for _, b := range browsers {
+			for _, at := range b.dialled {
+				if since := at.Sub(start); since > 5*time.Minute {
+					busiest[int64(since/time.Second)]++
+				}
+			}
+		}
+		for second, n := range busiest {
+			if n > 120 { // 67 on average
+				t.Errorf("%d of 1000 dialled in second %d", n, second)
+			}
+		}
+		for _, b := range browsers {
+			b.Stop()
+			for _, s := range b.sockets {
+				close(s.done)
+			}
+		}
+	})
+}
+
+// spread fails unless the waits before an attempt cover at least 80 % of the window, and each tenth of it has its share.
+func spread(t *testing.T, browsers []*browser, attempt int, window time.Duration) {
+	t.Helper()
+	var tenths [10]int
+	lowest, highest := window, time.Duration(0)
+	for _, b := range browsers {
+		wait := b.dialled[attempt].Sub(b.dialled[attempt-1])
+		lowest, highest = min(lowest, wait), max(highest, wait)
+		tenths[min(9, max(0, int(10*wait/window)))]++
+	}
+	if highest-lowest < window*8/10 || highest >= window {
+		t.Errorf("attempt %d: waits from %v to %v in a window of %v", attempt, lowest, highest, window)
+	}
+	for i, n := range tenths {
+		if n < 50 || n > 150 {
+			t.Errorf("attempt %d: %d of 1000 in tenth %d of the window", attempt, n, i)
+		}
+	}
+}

@@ -1,0 +1,170 @@
+// Package session is the browser client without the browser: one connection to the relay for all tabs of a browser.
+//
+// Tabs join and leave, subscribe to types and send messages; the session connects while there is a tab, keeps the connection alive, comes
+// back with jittered backoff when it is lost, subscribes again to what the tabs want and hands each message to the tabs it is meant for.
+//
+// One goroutine, [Session.Run], owns all state. Everything that happens outside, a call of a tab, a frame, a timer, is a function that this
+// goroutine runs, so every exported method may be called from anywhere and returns before its effect is complete.
+//
+// There is no clock in it, only timers: a machine that slept does not find itself in the past or the future.
+package session
+
+import (
+	"time"
+
+	"mediawiki-websocket/relay/wire"
+)
+
+// Config is what a session needs of its surroundings. Dial and Rand are required.
+type Config struct {
+	// Dial begins to open a socket with the subprotocol [wire.Subprotocol]. What becomes of it is told to the link. An error counts as
+	// a socket that closed at once; nothing may be told to the link then.
+	Dial func(url string, link *Link) (Socket, error)
+	// Rand returns a number in [0, 1). Nothing secret depends on it.
+	Rand func() float64
+	// Limits of the relay; zero means [wire.DefaultLimits].
+	Limits wire.Limits
+}
+
+// Socket is an open WebSocket. Both methods return at once and must not call the session or the link back before they return.
+type Socket interface {
+	Send(*Command)
+	// Close closes with a code that a browser may use: 1000 or 3000 to 4999. The link is told nothing any more.
+	Close(code int, reason string)
+}
+
+// Tab is one page, as the session sees it. Its methods return at once and must not wait for the session.
+type Tab interface {
+	// Connected: the relay knows this tab and all its subscriptions.
+	Connected(Welcome)
+	// Disconnected: the connection ended, or the first attempt to get one failed. It comes once, not for each further attempt.
+	Disconnected(Ended)
+	// Deliver brings a message; the payload is the one of the [Frame].
+	Deliver(payload any)
+	// Fail reports what became of a subscription or a message of this tab.
+	Fail(Failure)
+	// WantToken asks for a token; the answer is [Session.GiveToken] or [Session.NoToken]. After refused a token that the tab has in stock will not do.
+	WantToken(refused bool)
+}
+
+// Welcome is who the relay takes this browser for.
+type Welcome struct {
+	Wiki string // the wiki id, "" without a token
+	User string // the user name, "" for an anonymous visitor
+}
+
+// Ended is how a connection ended.
+type Ended struct {
+	Code   int // the close code, RFC 6455 section 7.4; 1006 when there was none
+	Reason string
+	Retry  bool // the session goes on trying
+}
+
+// Failure is an error that concerns one tab.
+type Failure struct {
+	wire.Error
+	Op   string // what failed: [wire.OpSubscribe], [wire.OpSend] or [wire.OpRegister]
+	Type string // of which type, "" for a registration
+}
+
+// Message is what a tab sends.
+type Message struct {
+	Type  string
+	Body  any // for the [Socket], which makes the frame of it; the session does not look inside
+	Bytes int // the size of the frame without its id
+}
+
+type state int
+
+const (
+	idle       state = iota // no tab
+	needToken               // a tab was asked for a token
+	connecting              // until the relay has answered connect
+	joining                 // until it has answered the subscriptions of before
+	connected
+	backoff // waiting to try again
+	stopped // the relay does not want this browser: a new tab or a new token begins anew
+)
+
+// Session is the browser client. [New] makes one, [Session.Run] runs it.
+type Session struct {
+	config Config
+	events chan func()
+	done   chan struct{}
+
+	state    state
+	url      string
+	offline  bool
+	tabs     []*member // in the order of their arrival
+	types    map[string]*subscription
+	link     *Link
+	lastID   int
+	replies  map[int]reply
+	resubs   int // replies that are still out while joining
+	moving   bool
+	ping     time.Duration
+	welcome  Welcome
+	attempts attempts
+	queue    queue
+	token    tokens
+
+	deadline  alarm // of the state
+	keepalive alarm
+	roused    alarm
+	stable    alarm // the connection has lasted, the next loss begins with short waits again
+}
+
+// New returns a session without tabs.
+func New(config Config) *Session {
+	if config.Limits == (wire.Limits{}) {
+		config.Limits = wire.DefaultLimits()
+	}
+	s := &Session{
+		config:  config,
+		events:  make(chan func()),
+		done:    make(chan struct{}),
+		types:   make(map[string]*subscription),
+		replies: make(map[int]reply),
+	}
+	for _, a := range []*alarm{&s.deadline, &s.keepalive, &s.roused, &s.stable, &s.token.expiry, &s.token.answer} {
+		a.post = s.post
+	}
+	return s
+}
+
+// Run handles events until [Session.Stop] is called. It must be called once.
+func (s *Session) Run() {
+	for {
+		select {
+		case event := <-s.events:
+			event()
+		case <-s.done:
+			return
+		}
+	}
+}
+
+// Stop closes the connection and ends [Session.Run]. Later calls of any method do nothing.
+func (s *Session) Stop() {
+	s.post(func() {
+		s.sleep()
+		s.token.drop()
+		s.roused.stop()
+		close(s.done)
+	})
+}
+
+func (s *Session) post(event func()) {
+	select {
+	case s.events <- event:
+	case <-s.done:
+	}
+}
+
+// Online tells that the browser has, or has lost, its network. It is a hint only: a relay on this machine stays reachable.
+func (s *Session) Online(online bool) {
+	s.post(func() {
+		s.offline = !online
+		s.rouse()
+	})
+}

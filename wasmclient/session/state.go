@@ -1,0 +1,236 @@
+package session
+
+import (
+	"time"
+
+	"mediawiki-websocket/relay/wire"
+)
+
+const (
+	// connectPatience bounds each step from dialling to the last answered subscription.
+	connectPatience = 15 * time.Second
+	// pongPatience is how long a ping may stay unanswered.
+	pongPatience = 10 * time.Second
+	// longestMove bounds what a relay that goes away may ask for.
+	longestMove = 5 * time.Minute
+	// rousePause bounds how often a connection is tried because somebody looks: a relay takes ten pings in ten seconds.
+	rousePause = 5 * time.Second
+
+	// noStatus stands for a close without a code (RFC 6455, section 7.4.1).
+	noStatus = 1006
+)
+
+// begin starts an attempt: with the token in stock, else by asking for one.
+func (s *Session) begin() {
+	s.moving = false
+	s.deadline.stop()
+	if s.token.have {
+		s.connect()
+		return
+	}
+	s.state = needToken
+	s.ask()
+}
+
+func (s *Session) connect() {
+	s.state = connecting
+	link := &Link{s: s}
+	socket, err := s.config.Dial(s.url, link)
+	if err != nil {
+		s.retry(Ended{Code: noStatus, Reason: err.Error()})
+		return
+	}
+	link.socket = socket
+	s.link = link
+	s.deadline.start(connectPatience, func() { s.hangUp(wire.CloseStale) })
+}
+
+// opened introduces all tabs. Those past the relay's limit are introduced one by one, so that each gets its own error.
+func (s *Session) opened() {
+	clients := make([]string, 0, len(s.tabs))
+	for _, m := range s.tabs[:min(len(s.tabs), s.config.Limits.Clients)] {
+		clients = append(clients, m.client)
+	}
+	s.command(&Command{Op: wire.OpConnect, Token: s.token.use(), Clients: clients}, reply{introduced: clients})
+}
+
+// admitted: connect was answered. The tabs hear of it when their subscriptions are in place again, so that what they fetch then has no gap to
+// what they will be told.
+func (s *Session) admitted(f *Frame, introduced []string) {
+	s.state = joining
+	s.deadline.start(connectPatience, func() { s.hangUp(wire.CloseStale) })
+	s.token.isBad = false
+	s.welcome = Welcome{Wiki: f.Wiki, User: f.User}
+	s.ping = s.config.Limits.PingInterval
+	if f.Ping > 0 {
+		s.ping = time.Duration(f.Ping) * time.Second
+	}
+	s.heard()
+	s.introduce(introduced)
+	s.resubs = 0
+	for t, sub := range s.types {
+		sub.refused = false
+		s.resubs++
+		s.command(&Command{Op: wire.OpSubscribe, Type: t}, reply{sub: sub, again: true})
+	}
+	if s.resubs == 0 {
+		s.announce()
+	}
+}
+
+// introduce brings the relay's list of tabs up to date with what changed since connect was sent.
+func (s *Session) introduce(introduced []string) {
+	known := make(map[string]bool)
+	for _, client := range introduced {
+		if known[client] = true; s.member(client) == nil {
+			s.link.socket.Send(&Command{Op: wire.OpRelease, Client: client})
+		}
+	}
+	for _, m := range s.tabs {
+		if !known[m.client] {
+			s.command(&Command{Op: wire.OpRegister, Client: m.client}, reply{client: m.client})
+		}
+	}
+}
+
+func (s *Session) announce() {
+	s.state = connected
+	if !s.moving {
+		s.deadline.stop()
+	}
+	s.stable.start(lasting, func() { s.attempts = 0 })
+	for _, m := range s.tabs {
+		s.tell(m)
+	}
+	for _, item := range s.queue.drain() {
+		s.transmit(item)
+	}
+}
+
+// heard puts off the next ping.
+func (s *Session) heard() { s.keepalive.start(s.ping, s.probe) }
+
+// probe asks the relay whether it is there.
+func (s *Session) probe() {
+	s.link.socket.Send(&Command{Op: wire.OpPing})
+	s.keepalive.start(pongPatience, func() { s.hangUp(wire.CloseStale) })
+}
+
+// hangUp gives up on a socket and tries again.
+func (s *Session) hangUp(c wire.Close) {
+	s.disconnect(c)
+	s.retry(Ended{Code: c.Code, Reason: c.Reason})
+}
+
+// disconnect closes the socket, if there is one, and lets go of what belonged to it.
+func (s *Session) disconnect(c wire.Close) {
+	if s.link != nil {
+		s.link.socket.Close(c.Code, c.Reason)
+	}
+	s.unlink()
+}
+
+func (s *Session) unlink() {
+	s.link = nil
+	s.keepalive.stop()
+	s.stable.stop()
+	s.token.answered()
+	replies := s.replies
+	s.replies = make(map[int]reply)
+	for _, r := range replies {
+		if r.sent {
+			s.fail(r.client, Failure{Op: wire.OpSend, Type: r.typ,
+				Error: wire.Error{Code: wire.Unavailable, Message: "the connection was lost before the relay answered"}})
+		}
+	}
+}
+
+// lost: the socket is closed, and not by this side.
+func (s *Session) lost(code int, reason string) {
+	s.unlink()
+	switch {
+	case !wire.MayReconnect(code):
+		s.halt(Ended{Code: code, Reason: reason})
+		return
+	case code == wire.CloseUnauthorized.Code:
+		s.token.refuse()
+	}
+	s.retry(Ended{Code: code, Reason: reason})
+}
+
+// retry waits and begins again. A relay that is going away has said how long.
+func (s *Session) retry(e Ended) {
+	s.state = backoff
+	if !s.moving {
+		s.deadline.start(s.attempts.next(s.config.Rand(), s.asleep()), s.begin)
+	}
+	e.Retry = true
+	s.tellEnded(e)
+}
+
+// halt stops until somebody new comes.
+func (s *Session) halt(e Ended) {
+	s.state = stopped
+	s.moving = false
+	s.deadline.stop()
+	s.tellEnded(e)
+	for _, item := range s.queue.drain() {
+		s.failSend(item, wire.Unavailable, "the relay does not serve this page")
+	}
+}
+
+// sleep: nobody is left.
+func (s *Session) sleep() {
+	s.tabs = nil
+	s.disconnect(wire.CloseNormal)
+	s.state = idle
+	s.moving = false
+	s.attempts = 0
+	s.deadline.stop()
+	s.token.answered()
+	clear(s.types)
+	s.queue.drain()
+}
+
+// move: the relay goes away. The connection is used until the moment the relay named for this browser, or until it is closed.
+func (s *Session) move(after time.Duration) {
+	s.moving = true
+	s.deadline.start(max(0, min(after, longestMove)), func() {
+		ended := Ended{Code: wire.CloseGoingAway.Code, Reason: wire.CloseGoingAway.Reason, Retry: true}
+		s.disconnect(wire.CloseNormal)
+		s.tellEnded(ended)
+		s.begin()
+	})
+}
+
+// rouse: somebody looks, the network is back, a tab came. A wait is cut short, though not to nothing; a connection is tried.
+func (s *Session) rouse() {
+	switch s.state {
+	case backoff:
+		if !s.moving && !s.asleep() {
+			first := attempts(0)
+			s.deadline.start(first.next(s.config.Rand(), false), s.begin)
+		}
+	case connected:
+		if !s.roused.running() {
+			s.roused.start(rousePause, func() {})
+			s.probe()
+		}
+	}
+}
+
+// tokenChanged uses a new token for whatever waits for one.
+func (s *Session) tokenChanged() {
+	switch s.state {
+	case needToken:
+		s.token.answered()
+		s.connect()
+	case stopped:
+		s.begin()
+	case joining, connected:
+		s.command(&Command{Op: wire.OpRefresh, Token: s.token.use()}, reply{})
+	}
+}
+
+// usable: the relay takes commands.
+func (s *Session) usable() bool { return s.state == joining || s.state == connected }

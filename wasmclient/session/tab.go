@@ -1,0 +1,179 @@
+package session
+
+import (
+	"slices"
+
+	"mediawiki-websocket/relay/wire"
+)
+
+// A member is a tab that has joined.
+type member struct {
+	Tab
+	client string
+	types  map[string]bool
+	hidden bool
+	told   bool // it knows whether there is a connection
+	live   bool // and that there is
+	asked  bool // for a token, in this round
+}
+
+// A subscription is a type that at least one tab wants.
+type subscription struct {
+	tabs    int
+	refused bool
+}
+
+// Join adds a tab under its client id, or takes the place of the tab that has it; subscriptions stay then. token may be nil: the tab is asked
+// when one is needed. The URL of the last tab that joined is the one that is dialled.
+func (s *Session) Join(client, url string, token *Token, tab Tab) {
+	s.post(func() {
+		s.url = url
+		changed := token != nil && s.token.offer(*token, false)
+		if m := s.member(client); m != nil {
+			m.Tab, m.told, m.live, m.hidden = tab, false, false, false
+			s.tell(m)
+		} else {
+			s.tabs = append(s.tabs, &member{Tab: tab, client: client, types: make(map[string]bool)})
+			s.arrived(client)
+		}
+		if changed {
+			s.tokenChanged()
+		}
+	})
+}
+
+// arrived brings the connection up for a new tab, or the tab into the connection.
+func (s *Session) arrived(client string) {
+	switch s.state {
+	case idle, stopped:
+		s.begin()
+	case joining, connected:
+		s.command(&Command{Op: wire.OpRegister, Client: client}, reply{client: client})
+		if s.state == connected {
+			s.tell(s.member(client))
+		}
+	case backoff:
+		s.rouse()
+	}
+}
+
+// Leave removes a tab. The last one closes the connection.
+func (s *Session) Leave(client string) {
+	s.post(func() {
+		i := slices.IndexFunc(s.tabs, func(m *member) bool { return m.client == client })
+		if i < 0 {
+			return
+		}
+		m := s.tabs[i]
+		s.tabs = slices.Delete(s.tabs, i, i+1)
+		if len(s.tabs) == 0 {
+			s.sleep()
+			return
+		}
+		s.queue.forget(client)
+		for t := range m.types {
+			s.unsubscribe(t)
+		}
+		if s.usable() {
+			s.link.socket.Send(&Command{Op: wire.OpRelease, Client: client})
+		}
+		if s.token.asked == client {
+			s.askNext()
+		}
+	})
+}
+
+// Subscribe gives a tab the messages of a type. Again is the same as once.
+func (s *Session) Subscribe(client, typ string) {
+	s.post(func() {
+		m := s.member(client)
+		if m == nil || m.types[typ] {
+			return
+		}
+		m.types[typ] = true
+		sub := s.types[typ]
+		if sub == nil {
+			sub = &subscription{}
+			s.types[typ] = sub
+		}
+		sub.tabs++
+		if s.usable() && (sub.tabs == 1 || sub.refused) {
+			sub.refused = false
+			s.command(&Command{Op: wire.OpSubscribe, Type: typ}, reply{sub: sub})
+		}
+	})
+}
+
+// Unsubscribe ends it.
+func (s *Session) Unsubscribe(client, typ string) {
+	s.post(func() {
+		if m := s.member(client); m != nil && m.types[typ] {
+			delete(m.types, typ)
+			s.unsubscribe(typ)
+		}
+	})
+}
+
+func (s *Session) unsubscribe(typ string) {
+	sub := s.types[typ]
+	if sub.tabs--; sub.tabs > 0 {
+		return
+	}
+	delete(s.types, typ)
+	if s.usable() && !sub.refused {
+		s.command(&Command{Op: wire.OpUnsubscribe, Type: typ}, reply{})
+	}
+}
+
+// Visible tells whether a tab can be seen. A tab is taken as visible when it joins.
+func (s *Session) Visible(client string, visible bool) {
+	s.post(func() {
+		if m := s.member(client); m != nil {
+			m.hidden = !visible
+			if visible {
+				s.rouse()
+			}
+		}
+	})
+}
+
+// deliver hands a message to the tabs that want it and are meant.
+func (s *Session) deliver(f *Frame) {
+	for _, m := range s.tabs {
+		if m.types[f.Type] && m.client != f.From && (len(f.To) == 0 || slices.Contains(f.To, m.client)) {
+			m.Deliver(f.Payload)
+		}
+	}
+}
+
+func (s *Session) member(client string) *member {
+	for _, m := range s.tabs {
+		if m.client == client {
+			return m
+		}
+	}
+	return nil
+}
+
+// tell tells a tab that there is a connection, if there is and it does not know.
+func (s *Session) tell(m *member) {
+	if s.state == connected && !m.live {
+		m.told, m.live = true, true
+		m.Connected(s.welcome)
+	}
+}
+
+// tellEnded tells the tabs that there is none, once.
+func (s *Session) tellEnded(e Ended) {
+	for _, m := range s.tabs {
+		if m.live || !m.told {
+			m.told, m.live = true, false
+			m.Disconnected(e)
+		}
+	}
+}
+
+// asleep: nobody looks, or there is no network.
+func (s *Session) asleep() bool {
+	return s.offline || !slices.ContainsFunc(s.tabs, func(m *member) bool { return !m.hidden })
+}

@@ -1,0 +1,203 @@
+package session_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mediawiki-websocket/relay/wire"
+	"mediawiki-websocket/wasmclient/session"
+)
+
+func TestTokenIsAskedForOnceAndCached(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		one := b.openWith("WS1", nil)
+		one.heard("token false")
+		equal(t, "dials without a token", len(b.dialled), 0)
+		b.GiveToken("WS1", session.Token{Text: "T1", Life: time.Hour})
+		one.heard("connected wiki:Ann")
+		equal(t, "token", b.socket().commands(wire.OpConnect)[0].Token, "T1")
+		for range 10 {
+			b.socket().end(1006)
+			time.Sleep(time.Minute)
+			equal(t, "token", b.socket().commands(wire.OpConnect)[0].Token, "T1")
+		}
+		one.log = nil
+		two := b.open("WS2")
+		two.heard("connected wiki:Ann")
+		time.Sleep(49*time.Minute + 29*time.Second)
+		b.socket().end(1006)
+		time.Sleep(500 * time.Millisecond)
+		two.heard("disconnected 1006 true", "connected wiki:Ann")
+		one.log = nil
+		time.Sleep(time.Second)
+		b.socket().end(1006)
+		time.Sleep(500 * time.Millisecond)
+		two.heard("disconnected 1006 true", "token false") // it has run out; the last tab is asked
+		one.heard("disconnected 1006 true")
+	})
+}
+
+func TestEmptyTokenConnectsWithoutOne(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		one := b.openWith("WS1", nil)
+		one.heard("token false")
+		b.GiveToken("WS1", session.Token{})
+		one.heard("connected wiki:Ann")
+		equal(t, "token", b.socket().commands(wire.OpConnect)[0].Token, "")
+	})
+}
+
+func TestTabThatDoesNotAnswerIsPassedOver(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		one, two := b.openWith("WS1", nil), b.openWith("WS2", nil)
+		one.heard("token false")
+		two.heard()
+		time.Sleep(10*time.Second + time.Millisecond)
+		one.heard()
+		two.heard("token false")
+		time.Sleep(10*time.Second + time.Millisecond)
+		one.heard("disconnected 1006 true")
+		two.heard("disconnected 1006 true")
+		time.Sleep(250 * time.Millisecond)
+		two.heard("token false") // the next attempt begins with the last tab
+		time.Sleep(10 * time.Second)
+		b.GiveToken("WS2", session.Token{Text: "late, and welcome"})
+		one.heard("token false", "connected wiki:Ann")
+		two.heard("connected wiki:Ann")
+	})
+}
+
+func TestTabThatLeavesWhileItIsAskedIsPassedOver(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		one, two := b.openWith("WS1", nil), b.openWith("WS2", nil)
+		one.heard("token false")
+		b.Leave("WS1")
+		two.heard("token false")
+		b.NoToken("WS1", true) // too late to mean anything
+		two.heard()
+	})
+}
+
+func TestWikiThatGivesNoTokenIsAskedWithBackoff(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		one := b.openWith("WS1", nil)
+		one.refuse = true
+		time.Sleep(10 * time.Minute)
+		if n := len(one.log); n < 40 || n > 55 { // 15 s apart on average
+			t.Errorf("asked %d times in ten minutes", n)
+		}
+		equal(t, "dials", len(b.dialled), 0)
+	})
+}
+
+func TestFinalAnswerStops(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		one := b.openWith("WS1", nil)
+		b.NoToken("WS1", true)
+		time.Sleep(time.Hour)
+		one.heard("token false", "disconnected 4401 false")
+		b.GiveToken("WS1", session.Token{Text: "after all"}) // a changed token begins anew
+		one.heard("connected wiki:Ann")
+	})
+}
+
+func TestRefusedTokenIsReplaced(t *testing.T) {
+	for name, refuse := range map[string]func(*browser){
+		"error reply": func(b *browser) {
+			b.answer = func(c *session.Command) *session.Frame {
+				if c.Op == wire.OpConnect && c.Token == "token" {
+					return &session.Frame{Reply: true, Error: wire.NewError(wire.Expired, "")}
+				}
+				return nil
+			}
+		},
+		"close code": func(b *browser) {
+			b.answer = func(c *session.Command) *session.Frame {
+				if c.Op == wire.OpConnect && c.Token == "token" {
+					socket := b.sockets[len(b.sockets)-1]
+					socket.events <- func() { socket.link.Closed(4401, "") }
+				}
+				return nil
+			}
+		},
+	} {
+		in(t, func(t *testing.T, b *browser) {
+			refuse(b)
+			one := b.open("WS1")
+			one.token = &session.Token{Text: "token"} // what it has in stock
+			time.Sleep(20 * time.Second)
+			one.log = nil
+			one.token = &session.Token{Text: "new", Life: time.Hour}
+			time.Sleep(time.Minute)
+			one.heard("token true", "connected wiki:Ann")
+			equal(t, name+": token", b.socket().commands(wire.OpConnect)[0].Token, "new")
+			equal(t, name+": attempts with the refused token", len(b.sockets), 2)
+			b.open("WS2") // brings the old one
+			b.socket().end(1006)
+			time.Sleep(time.Second)
+			equal(t, name+": token", b.socket().commands(wire.OpConnect)[0].Token, "new")
+		})
+	}
+}
+
+func TestTokenIsRefreshedOnTheOpenConnection(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		one := b.open("WS1")
+		one.heard("connected wiki:Ann")
+		one.token = &session.Token{Text: "T2"}
+		b.socket().say(&session.Frame{Op: wire.OpExpire})
+		one.heard("token true")
+		refresh := b.socket().commands(wire.OpRefresh)
+		if len(refresh) != 1 || refresh[0].Token != "T2" {
+			t.Fatalf("refresh: %+v", refresh)
+		}
+		equal(t, "sockets", len(b.sockets), 1)
+		b.socket().say(&session.Frame{Op: wire.OpExpire})
+		one.heard("token true")
+		equal(t, "refreshed with the same token", len(b.socket().commands(wire.OpRefresh)), 0)
+	})
+}
+
+func TestConnectionGoesOnWhenNobodyHasANewToken(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		one := b.open("WS1")
+		one.refuse = true
+		b.socket().say(&session.Frame{Op: wire.OpExpire})
+		time.Sleep(time.Minute)
+		one.heard("connected wiki:Ann", "token true")
+		equal(t, "close code", b.socket().closed, 0)
+		b.socket().end(4401)
+		one.heard("disconnected 4401 true")
+		one.refuse, one.token = false, &session.Token{Text: "T2"}
+		time.Sleep(time.Second)
+		one.heard("token true", "connected wiki:Ann")
+	})
+}
+
+func TestClockThatRunsAheadDoesNotKeepAFreshTokenOut(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		one := b.openWith("WS1", &session.Token{Text: "from the page", Life: -time.Hour})
+		one.heard("token false")
+		b.GiveToken("WS1", session.Token{Text: "fresh", Life: -time.Minute})
+		one.heard("connected wiki:Ann")
+		one.token = &session.Token{Text: "fresher", Life: -time.Minute}
+		b.socket().end(1006)
+		time.Sleep(time.Second)
+		one.heard("disconnected 1006 true", "token false", "connected wiki:Ann")
+		equal(t, "token", b.socket().commands(wire.OpConnect)[0].Token, "fresher")
+	})
+}
+
+func TestTokenThatComesLateIsUsedForTheNextAttempt(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		one := b.openWith("WS1", nil)
+		time.Sleep(10*time.Second + time.Millisecond)
+		one.heard("token false", "disconnected 1006 true")
+		b.GiveToken("WS1", session.Token{Text: "late"})
+		synctest.Wait()
+		equal(t, "dials", len(b.dialled), 0)
+		time.Sleep(time.Second)
+		one.heard("connected wiki:Ann")
+	})
+}
