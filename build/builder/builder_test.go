@@ -34,7 +34,8 @@ var project = map[string]string{
 		"ResourceModules":{
 			"ext.websocket":{"packageFiles":["dist/ext.websocket.js",{"name":"config.json","config":["X"]}]},
 			"ext.websocket.live":{"packageFiles":["dist/ext.websocket.live.js"],"styles":{"ext.websocket.live/live.less":{"media":"screen"}}}}}`,
-	"relay/main.go":                          "package main\n\nvar version string\n\nfunc main() { println(version) }\n",
+	"relay/main.go":                          "package main\n\nimport (\n\t\"fmt\"\n\n\t\"fixture/relay/config\"\n)\n\nfunc main() { fmt.Println(\"relay\", config.Version) }\n",
+	"relay/config/config.go":                 "package config\n\nvar Version = \"dev\"\n",
 	"wasmclient/main.go":                     "package main\n\nimport \"syscall/js\"\n\nfunc main() { js.Global().Set(\"x\", 1) }\n",
 	"resources/ext.websocket/index.js":       "import { y } from './part.js';\nwindow.x = async () => y?.z ?? 1_000;\n",
 	"resources/ext.websocket/part.js":        "export const y = { z: `it's` };\n",
@@ -231,6 +232,8 @@ func TestMistakes(t *testing.T) {
 	fails(t, b, "check", "run make build")
 	b, _ = newProject(t, map[string]string{"extension.json": `{"version":"1.2"}`})
 	fails(t, b, "all", `version "1.2" is not of the form`)
+	b, _ = newProject(t, map[string]string{"relay/config/config.go": "package config\n\nconst Version = \"dev\"\n"})
+	fails(t, b, "relay", `says "relay dev\n", want 1.2.3`)
 	b, _ = newProject(t, map[string]string{"resources/worker/index.js": "import './none.js';\n"})
 	fails(t, b, "assets", "resources/worker/index.js:1:7", "none.js")
 }

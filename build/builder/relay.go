@@ -4,8 +4,11 @@ import (
 	"debug/elf"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 )
 
 // platforms are those that a release has a relay for.
@@ -33,15 +36,24 @@ func (b *Builder) relay(goos, arch, name string) error {
 	if err != nil {
 		return err
 	}
+	module, err := b.goTool(nil, "list", "-m")
+	if err != nil {
+		return err
+	}
 	// The go command takes -o as relative to its own folder, which is Root.
 	out := filepath.Join("bin", name)
 	tmp := out + ".new"
 	env := []string{"CGO_ENABLED=0", "GOOS=" + goos, "GOARCH=" + arch, "GOFLAGS=-buildvcs=false"}
-	if _, err := b.goTool(env, "build", "-trimpath", "-ldflags", "-s -w -buildid= -X main.version="+version, "-o", tmp, "./relay"); err != nil {
+	if _, err := b.goTool(env, "build", "-trimpath", "-ldflags", "-s -w -buildid= -X "+module+"/relay/config.Version="+version, "-o", tmp, "./relay"); err != nil {
 		return err
 	}
 	if err := checkStatic(b.path(tmp)); goos == "linux" && err != nil {
 		return err
+	}
+	if goos == runtime.GOOS && arch == runtime.GOARCH {
+		if err := checkVersion(b.path(tmp), version); err != nil {
+			return err
+		}
 	}
 	if err := os.Chmod(b.path(tmp), 0o755); err != nil {
 		return err
@@ -51,6 +63,23 @@ func (b *Builder) relay(goos, arch, name string) error {
 		return err
 	}
 	b.logf("built %s", out)
+	return nil
+}
+
+// checkVersion asks the relay itself, because the linker says nothing when it
+// is to set a variable that does not exist.
+func checkVersion(name, version string) error {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return err
+	}
+	out, err := exec.Command(abs, "--version").Output()
+	if err != nil {
+		return fmt.Errorf("%s --version: %w", name, err)
+	}
+	if !slices.Contains(strings.Fields(string(out)), version) {
+		return fmt.Errorf("%s --version says %q, want %s", name, out, version)
+	}
 	return nil
 }
 

@@ -81,7 +81,7 @@ class RelayClient {
 	 */
 	private function ask( array $addresses, string $request, bool $hasBody ): RelayAnswer {
 		if ( $addresses && $this->cooldown->isActive( self::COOLDOWN ) ) {
-			return new RelayAnswer( RelayAnswer::RESTING );
+			return new RelayAnswer( RelayAnswer::RESTING, 'it is left alone' );
 		}
 		$deadline = hrtime( true ) + (int)( $this->timeout * 1e9 );
 		$answer = new RelayAnswer( RelayAnswer::ABSENT, 'there is no control socket' );
@@ -133,7 +133,7 @@ class RelayClient {
 				return null;
 			}
 			if ( $written === 0 && !$this->wait( $stream, true, $deadline ) ) {
-				return new RelayAnswer( RelayAnswer::TIMEOUT );
+				return new RelayAnswer( RelayAnswer::TIMEOUT, 'it was too slow' );
 			}
 		}
 		return null;
@@ -149,7 +149,7 @@ class RelayClient {
 		$text = '';
 		while ( !$this->isComplete( $text, $hasBody ) && strlen( $text ) < self::ANSWER_BYTES ) {
 			if ( !$this->wait( $stream, false, $deadline ) ) {
-				return new RelayAnswer( RelayAnswer::TIMEOUT );
+				return new RelayAnswer( RelayAnswer::TIMEOUT, 'it was too slow' );
 			}
 			// phpcs:ignore Generic.PHP.NoSilencedErrors.Discouraged
 			$part = (string)@fread( $stream, 8192 );

@@ -203,7 +203,7 @@ func (c *Conn) sweep(now time.Time) {
 	silent := now.Sub(seen)
 	c.mu.Lock()
 	connected, expires, warned := c.connected, c.identity.Expires, c.warned
-	c.warned = warned || !expires.IsZero() && now.After(expires.Add(-expireWarn))
+	c.warned = warned || !expires.IsZero() && !now.Add(expireWarn+c.env.SweepEvery()).Before(expires)
 	warn := c.warned && !warned && !c.classic
 	c.mu.Unlock()
 	switch {

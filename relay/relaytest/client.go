@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -15,7 +16,8 @@ import (
 // Client is a connection to a relay, from outside.
 type Client struct {
 	*websocket.Conn
-	t testing.TB
+	t        testing.TB
+	patience time.Duration
 }
 
 // Dial opens a connection and fails the test when it is refused. url is "/", "/websocket", … or a whole ws:// URL; headers are "Name: value".
@@ -26,7 +28,7 @@ func (r *Relay) Dial(t testing.TB, url, subprotocol string, headers ...string) *
 		t.Fatalf("dial %s: %v (%v)", url, err, answer)
 	}
 	t.Cleanup(func() { c.CloseNow() })
-	return &Client{c, t}
+	return &Client{c, t, r.patience}
 }
 
 // TryDial opens a connection that may be refused; then the answer says how.
@@ -35,6 +37,9 @@ func (r *Relay) TryDial(url, subprotocol string, headers ...string) (*websocket.
 		url = "ws://relay" + url
 	}
 	options := &websocket.DialOptions{HTTPClient: r.client, HTTPHeader: make(http.Header)}
+	if r.Mute {
+		options.OnPingReceived = func(context.Context, []byte) bool { return false }
+	}
 	if subprotocol != "" {
 		options.Subprotocols = []string{subprotocol}
 	}
@@ -42,7 +47,7 @@ func (r *Relay) TryDial(url, subprotocol string, headers ...string) (*websocket.
 		name, value, _ := strings.Cut(h, ": ")
 		options.HTTPHeader.Add(name, value)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), r.patience)
 	defer cancel()
 	c, answer, err := websocket.Dial(ctx, url, options)
 	if err == nil {
@@ -51,25 +56,16 @@ func (r *Relay) TryDial(url, subprotocol string, headers ...string) (*websocket.
 	return c, answer, err
 }
 
-// Classic opens a classic connection, registered as id unless that is "".
+// Classic opens a classic connection and registers it under an id that no other connection has, unless that is "".
 func (r *Relay) Classic(t testing.TB, id string, headers ...string) *Client {
 	t.Helper()
+	before := r.Stats(t).Clients
 	c := r.Dial(t, "/", "", headers...)
 	if id != "" {
 		c.Send(`{"type":"Register","from":"` + id + `"}`)
-		r.await(t, id)
+		r.Await(t, "registration", func(s Stats) bool { return s.Clients > before })
 	}
 	return c
-}
-
-// await waits until the relay has seen the client id, by sending to it: the mode has no reply that could be waited for.
-func (r *Relay) await(t testing.TB, id string) {
-	t.Helper()
-	code, _, text := r.HTTP(t, "GET", "http://control/api/stats", "")
-	for tries := 0; !strings.Contains(text, `"clients":`); tries++ {
-		t.Fatalf("stats: %d %s", code, text)
-	}
-	_ = id
 }
 
 // V1 opens a connection in mode v1 and connects it with the token, "" for none, and the clients.
@@ -90,7 +86,7 @@ func (r *Relay) V1(t testing.TB, token string, clients ...string) *Client {
 // Send sends a text frame.
 func (c *Client) Send(text string) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), c.patience)
 	defer cancel()
 	if err := c.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
 		c.t.Fatalf("send %.100s: %v", text, err)
@@ -100,7 +96,7 @@ func (c *Client) Send(text string) {
 // Next returns the next frame.
 func (c *Client) Next() string {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), c.patience)
 	defer cancel()
 	typ, data, err := c.Read(ctx)
 	if err != nil || typ != websocket.MessageText {
@@ -147,7 +143,7 @@ func (c *Client) ExpectNothing() {
 // ExpectClose reads on until the connection ends and fails the test unless it ends with that code and reason.
 func (c *Client) ExpectClose(want wire.Close) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), c.patience)
 	defer cancel()
 	for {
 		_, _, err := c.Read(ctx)

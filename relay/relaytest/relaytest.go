@@ -73,8 +73,11 @@ type Relay struct {
 	*server.Server
 	Control string // path of its control socket
 	Log     *Log
-	pipe    *pipeListener
-	client  *http.Client
+	Mute    bool // connections that are dialled from now on do not answer pings
+
+	pipe     *pipeListener
+	client   *http.Client
+	patience time.Duration
 }
 
 // Start starts a relay with a control socket on a free port of the loopback interface, which the test's end closes.
@@ -93,6 +96,7 @@ func StartPiped(t testing.TB, change func(*config.Config)) *Relay {
 	cfg := config.Default()
 	cfg.Listen = ""
 	r := start(t, cfg, change)
+	r.patience = time.Hour // of the bubble's clock
 	r.Serve(r.pipe)
 	return r
 }
@@ -105,7 +109,7 @@ func start(t testing.TB, cfg *config.Config, change func(*config.Config)) *Relay
 	if cfg.State == "" && cfg.Control != "" {
 		cfg.State = filepath.Join(filepath.Dir(cfg.Control), "wikis.json")
 	}
-	r := &Relay{Control: cfg.Control, Log: new(Log), pipe: newPipeListener()}
+	r := &Relay{Control: cfg.Control, Log: new(Log), pipe: newPipeListener(), patience: Patience}
 	s, err := server.New(cfg, slog.New(slog.NewTextHandler(r.Log, nil)))
 	if err == nil {
 		err = s.Open()
@@ -136,7 +140,7 @@ func (r *Relay) dial(ctx context.Context, _, address string) (net.Conn, error) {
 // HTTP makes a request and returns the status, the header and the body. headers are "Name: value".
 func (r *Relay) HTTP(t testing.TB, method, url, body string, headers ...string) (int, http.Header, string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), r.patience)
 	defer cancel()
 	q, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
@@ -168,6 +172,32 @@ func (r *Relay) Publish(t testing.TB, wiki, messages string) {
 	}
 }
 
+// Stats is what GET /api/stats says.
+type Stats struct {
+	Connections, Clients, Types int
+	Published, Delivered        uint64
+}
+
+// Stats asks the relay for its numbers.
+func (r *Relay) Stats(t testing.TB) (s Stats) {
+	t.Helper()
+	code, _, text := r.HTTP(t, "GET", "http://control/api/stats", "")
+	if err := json.Unmarshal([]byte(text), &s); err != nil || code != 200 {
+		t.Fatalf("stats: %d %s %v", code, text, err)
+	}
+	return s
+}
+
+// Await asks until the numbers are as wanted, which must come to be without anything else being done.
+func (r *Relay) Await(t testing.TB, what string, wanted func(Stats) bool) {
+	t.Helper()
+	for end := time.Now().Add(Patience); !wanted(r.Stats(t)); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("no %s: %+v", what, r.Stats(t))
+		}
+	}
+}
+
 // Main runs a package's tests and fails when they leave goroutines behind.
 func Main(m *testing.M) {
 	before := runtime.NumGoroutine()
@@ -181,3 +211,6 @@ func Main(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// Pipe opens a bare connection to a relay of [StartPiped].
+func (r *Relay) Pipe(ctx context.Context) (net.Conn, error) { return r.pipe.dial(ctx) }

@@ -7,10 +7,12 @@ namespace MediaWiki\Extension\WebSocket\Tests;
 use RuntimeException;
 
 /**
- * Runs fake-relay.php in a folder of its own, and ends it.
+ * Runs FakeRelayServer in a folder of its own, and ends it.
  */
 class FakeRelay {
 	private const WAIT_SECONDS = 10;
+	private const SCRIPT = 'require "$argv[1]/FakeRelayServer.php"; ( new ' . FakeRelayServer::class
+		. '( $argv[2], $argv[3], $argv[4] ) )->run();';
 
 	public readonly string $directory;
 	public readonly string $address;
@@ -19,14 +21,14 @@ class FakeRelay {
 	private $process;
 
 	/**
-	 * @param string $mode See fake-relay.php
+	 * @param string $mode See FakeRelayServer
 	 * @param string|null $directory An existing folder, for its control socket
 	 */
 	public function __construct( string $mode, ?string $directory = null ) {
 		$this->directory = $directory ?? self::newDirectory();
 		$this->address = "unix://{$this->directory}/control.sock";
 		$this->process = proc_open(
-			[ PHP_BINARY, '-n', __DIR__ . '/fake-relay.php', $this->address, $mode, "{$this->directory}/log" ],
+			[ PHP_BINARY, '-n', '-r', self::SCRIPT, '--', __DIR__, $this->address, $mode, "{$this->directory}/log" ],
 			[ [ 'file', '/dev/null', 'r' ], [ 'pipe', 'w' ], [ 'file', '/dev/null', 'w' ] ],
 			$pipes
 		);

@@ -61,7 +61,9 @@ class Fixtures {
 	 * @param LoggerInterface|null $logger
 	 * @return RelayClient
 	 */
-	public static function client( string $directory, array $values = [], ?LoggerInterface $logger = null ): RelayClient {
+	public static function client(
+		string $directory, array $values = [], ?LoggerInterface $logger = null
+	): RelayClient {
 		$values += [ 'WebSocketDirectory' => $directory ];
 		$settings = self::settings( $values );
 		return new RelayClient(

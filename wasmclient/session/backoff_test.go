@@ -18,7 +18,7 @@ func TestWindowDoublesFromHalfASecondToThirtySeconds(t *testing.T) {
 		one := b.open("WS1")
 		for i, window := range []float64{0.5, 1, 2, 4, 8, 16, 30, 30, 30} {
 			for len(b.dialled) < i+2 {
-				time.Sleep(time.Millisecond)
+				b.wait(time.Millisecond)
 			}
 			want := time.Duration(window * float64(time.Second) / 2)
 			equal(t, "wait "+itoa(i), b.dialled[i+1].Sub(b.dialled[i]), want)
@@ -31,13 +31,13 @@ func TestOnlyAConnectionThatLastsStartsTheCountAgain(t *testing.T) {
 	in(t, func(t *testing.T, b *browser) {
 		b.open("WS1")
 		for range 5 { // taken and dropped
-			time.Sleep(9 * time.Second)
+			b.wait(9 * time.Second)
 			b.socket().end(1006)
-			time.Sleep(20 * time.Second)
+			b.wait(20 * time.Second)
 		}
 		b.socket().end(1006)
 		at := time.Now()
-		time.Sleep(time.Minute)
+		b.wait(time.Minute)
 		equal(t, "wait after a connection of 11 s or more", b.dialled[len(b.dialled)-1].Sub(at), 250*time.Millisecond)
 	})
 }
@@ -49,7 +49,7 @@ func TestAttemptsGrowWhenTheRelayDropsAtOnce(t *testing.T) {
 			before := len(b.sockets)
 			b.socket().end(1006)
 			for len(b.sockets) == before {
-				time.Sleep(time.Millisecond)
+				b.wait(time.Millisecond)
 			}
 		}
 		last := len(b.dialled) - 1
@@ -66,14 +66,14 @@ func TestNewcomersCutTheWaitShort(t *testing.T) {
 		in(t, func(t *testing.T, b *browser) {
 			b.down = true
 			b.open("WS1")
-			time.Sleep(90 * time.Second)
+			b.wait(90 * time.Second)
 			for n := len(b.dialled); len(b.dialled) == n; {
-				time.Sleep(time.Millisecond)
+				b.wait(time.Millisecond)
 			}
 			n := len(b.dialled)
 			at := time.Now()
 			wake(b)
-			time.Sleep(14 * time.Second)
+			b.wait(14 * time.Second)
 			if len(b.dialled) == n {
 				t.Fatal(name, ": not dialled")
 			}
@@ -93,12 +93,12 @@ func TestHiddenOrOfflineBrowserHoldsBack(t *testing.T) {
 			synctest.Wait()
 			b.down = true
 			b.socket().end(1006)
-			time.Sleep(149 * time.Second)
+			b.wait(149 * time.Second)
 			equal(t, name+": dials", len(b.dialled), 1)
-			time.Sleep(2 * time.Second)
+			b.wait(2 * time.Second)
 			equal(t, name+": dials", len(b.dialled), 2)
 			rest(b, false)
-			time.Sleep(251 * time.Millisecond)
+			b.wait(251 * time.Millisecond)
 			equal(t, name+", then not: dials", len(b.dialled), 3)
 		})
 	}
@@ -107,17 +107,17 @@ func TestHiddenOrOfflineBrowserHoldsBack(t *testing.T) {
 // T18: a relay that comes back is not trampled by those who lost it.
 func TestThousandBrowsersSpreadOverTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		random := rand.New(rand.NewPCG(1, 2))
 		var browsers []*browser
-		for range 1000 {
+		for i := range 1000 {
 			b := &browser{t: t, down: true}
-			b.Session = session.New(session.Config{Dial: b.dial, Rand: random.Float64})
+			b.Session = session.New(session.Config{Dial: b.dial, Rand: rand.New(rand.NewPCG(1, uint64(i))).Float64})
 			go b.Run()
 			b.open("WS1")
 			browsers = append(browsers, b)
 		}
 		start := time.Now()
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		for attempt, window := range []time.Duration{500 * time.Millisecond, time.Second} {
 			spread(t, browsers, attempt+1, window)
 		}

@@ -12,7 +12,7 @@ import (
 
 func TestNothingIsDialledWithoutATab(t *testing.T) {
 	in(t, func(t *testing.T, b *browser) {
-		time.Sleep(time.Hour)
+		b.wait(time.Hour)
 		b.Online(true)
 		synctest.Wait()
 		equal(t, "dials", len(b.sockets), 0)
@@ -40,7 +40,7 @@ func TestTabsShareOneConnection(t *testing.T) {
 		b.Leave("WS2")
 		synctest.Wait()
 		equal(t, "close code", b.socket().closed, 1000)
-		time.Sleep(time.Hour)
+		b.wait(time.Hour)
 		equal(t, "sockets", len(b.sockets), 1)
 		b.open("WS3").heard("connected wiki:Ann")
 		equal(t, "sockets", len(b.sockets), 2)
@@ -104,7 +104,7 @@ func TestTypesAreSubscribedAgainOnceBeforeTheTabsHearOfTheConnection(t *testing.
 			return nil
 		}
 		b.socket().end(1006)
-		time.Sleep(time.Second)
+		b.wait(time.Second)
 		equal(t, "subscribed again", asked, 3)
 		one.heard("disconnected 1006 true", "connected wiki:Ann")
 		two.heard("disconnected 1006 true", "connected wiki:Ann")
@@ -124,7 +124,7 @@ func TestUnsubscribedWhileDisconnectedStaysUnsubscribed(t *testing.T) {
 		b.open("WS1", "A", "B")
 		b.socket().end(1006)
 		b.Unsubscribe("WS1", "A")
-		time.Sleep(time.Second)
+		b.wait(time.Second)
 		again := b.socket().commands(wire.OpSubscribe)
 		if len(again) != 1 || again[0].Type != "B" {
 			t.Errorf("subscribed again: %+v", again)
@@ -138,19 +138,19 @@ func TestReconnectFrameIsHonoured(t *testing.T) {
 		one.heard("connected wiki:Ann")
 		old := b.socket()
 		old.say(&session.Frame{Op: wire.OpReconnect, After: 3000})
-		time.Sleep(2999 * time.Millisecond)
+		b.wait(2999 * time.Millisecond)
 		equal(t, "close code before the time", old.closed, 0)
 		one.heard()
-		time.Sleep(2 * time.Millisecond)
+		b.wait(2 * time.Millisecond)
 		equal(t, "close code", old.closed, 1000)
 		one.heard("disconnected 1001 true", "connected wiki:Ann")
 		equal(t, "sockets", len(b.sockets), 2)
 
 		b.socket().say(&session.Frame{Op: wire.OpReconnect, After: 3000})
 		b.socket().end(1001)
-		time.Sleep(2999 * time.Millisecond)
+		b.wait(2999 * time.Millisecond)
 		equal(t, "sockets before the time", len(b.sockets), 2)
-		time.Sleep(2 * time.Millisecond)
+		b.wait(2 * time.Millisecond)
 		equal(t, "sockets", len(b.sockets), 3)
 		one.heard("disconnected 1001 true", "connected wiki:Ann")
 	})
@@ -160,10 +160,10 @@ func TestReconnectFrameCannotKeepTheBrowserAwayForLong(t *testing.T) {
 	in(t, func(t *testing.T, b *browser) {
 		b.open("WS1")
 		b.socket().say(&session.Frame{Op: wire.OpReconnect, After: 1 << 31})
-		time.Sleep(5*time.Minute + time.Second)
+		b.wait(5*time.Minute + time.Second)
 		equal(t, "sockets", len(b.sockets), 2)
 		b.socket().say(&session.Frame{Op: wire.OpReconnect, After: -1})
-		time.Sleep(time.Millisecond)
+		b.wait(time.Millisecond)
 		equal(t, "sockets", len(b.sockets), 3)
 	})
 }
@@ -171,23 +171,23 @@ func TestReconnectFrameCannotKeepTheBrowserAwayForLong(t *testing.T) {
 func TestSilentRelayIsAskedAndGivenUp(t *testing.T) {
 	in(t, func(t *testing.T, b *browser) {
 		one := b.open("WS1", "A")
-		time.Sleep(24 * time.Second)
+		b.wait(24 * time.Second)
 		b.socket().say(message("A", "")) // puts it off
-		time.Sleep(24 * time.Second)
+		b.wait(24 * time.Second)
 		equal(t, "pings before 25 s of silence", len(b.socket().commands(wire.OpPing)), 0)
-		time.Sleep(2 * time.Second)
+		b.wait(2 * time.Second)
 		equal(t, "pings", len(b.socket().commands(wire.OpPing)), 1)
-		time.Sleep(time.Minute)
+		b.wait(time.Minute)
 		equal(t, "close code of a relay that answers", b.socket().closed, 0)
 		one.heard("connected wiki:Ann", "got A")
 
 		silent := b.socket()
 		b.deaf = true
-		time.Sleep(36 * time.Second)
+		b.wait(36 * time.Second)
 		b.deaf = false
 		equal(t, "close code of a silent relay", silent.closed, wire.CloseStale.Code)
 		silent.link.Received(message("A", "")) // too late
-		time.Sleep(16 * time.Second)
+		b.wait(16 * time.Second)
 		one.heard("disconnected 3000 true", "connected wiki:Ann")
 	})
 }
@@ -201,10 +201,10 @@ func TestWakingUpTriesTheConnection(t *testing.T) {
 			b.Online(true)
 		}
 		equal(t, "pings", len(b.socket().commands(wire.OpPing)), 1)
-		time.Sleep(6 * time.Second)
+		b.wait(6 * time.Second)
 		b.deaf = true
 		b.Visible("WS1", true)
-		time.Sleep(10*time.Second + time.Millisecond)
+		b.wait(10*time.Second + time.Millisecond)
 		equal(t, "close code", b.sockets[0].closed, wire.CloseStale.Code)
 	})
 }
@@ -213,7 +213,7 @@ func TestHandshakeThatHangsIsGivenUp(t *testing.T) {
 	in(t, func(t *testing.T, b *browser) {
 		b.deaf = true
 		one := b.open("WS1")
-		time.Sleep(16 * time.Second)
+		b.wait(16 * time.Second)
 		equal(t, "close code", b.sockets[0].closed, wire.CloseStale.Code)
 		equal(t, "sockets", len(b.sockets), 2)
 		one.heard("disconnected 3000 true")
@@ -229,7 +229,7 @@ func TestSocketThatCannotBeMadeIsRetried(t *testing.T) {
 		one := b.open("WS1")
 		one.heard("disconnected 1006 true")
 		b.broken = false
-		time.Sleep(time.Second)
+		b.wait(time.Second)
 		one.heard("connected wiki:Ann")
 	})
 }
@@ -242,7 +242,7 @@ func TestForbiddingCloseCodesStopUntilATabComes(t *testing.T) {
 		in(t, func(t *testing.T, b *browser) {
 			one := b.open("WS1")
 			b.socket().end(c.code)
-			time.Sleep(time.Hour)
+			b.wait(time.Hour)
 			equal(t, "sockets", len(b.sockets), map[bool]int{true: 1, false: 2}[c.stop])
 			if !c.stop {
 				return
@@ -252,7 +252,7 @@ func TestForbiddingCloseCodesStopUntilATabComes(t *testing.T) {
 			}
 			b.Visible("WS1", true)
 			b.Online(true)
-			time.Sleep(time.Hour)
+			b.wait(time.Hour)
 			equal(t, "sockets", len(b.sockets), 1)
 			b.open("WS2").heard("connected wiki:Ann")
 		})
@@ -271,7 +271,7 @@ func TestRefusedConnect(t *testing.T) {
 			}
 			one := b.open("WS1", "A")
 			equal(t, "close code", b.sockets[0].closed, 1000)
-			time.Sleep(time.Minute)
+			b.wait(time.Minute)
 			equal(t, string(code)+" stops", len(b.sockets) == 1, stop)
 			equal(t, "told", len(one.log), 1)
 		})

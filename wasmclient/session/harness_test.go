@@ -118,6 +118,13 @@ func (s *socket) Send(c *session.Command) {
 
 func (s *socket) Close(code int, _ string) { s.closed = code }
 
+// wait lets time pass and everything happen that is due.
+func (b *browser) wait(d time.Duration) {
+	b.Unsubscribe("nobody", "") // what the test did until here is before what the session's timers do
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // say sends a frame to the browser and waits until it has been dealt with.
 func (s *socket) say(f *session.Frame) {
 	s.link.Received(f)
@@ -152,9 +159,7 @@ type tab struct {
 
 // open opens a tab that has a token and sees the connection up.
 func (b *browser) open(id string, types ...string) *tab {
-	t := b.openWith(id, &session.Token{Text: "token"}, types...)
-	synctest.Wait()
-	return t
+	return b.openWith(id, &session.Token{Text: "token"}, types...)
 }
 
 func (b *browser) openWith(id string, token *session.Token, types ...string) *tab {
@@ -163,6 +168,7 @@ func (b *browser) openWith(id string, token *session.Token, types ...string) *ta
 	for _, typ := range types {
 		b.Subscribe(id, typ)
 	}
+	synctest.Wait()
 	return t
 }
 

@@ -96,7 +96,7 @@ func TestMessageWithoutReplyIsReportedWhenTheConnectionIsLost(t *testing.T) {
 		synctest.Wait()
 		b.deaf = false
 		b.socket().end(1006)
-		time.Sleep(time.Second)
+		b.wait(time.Second)
 		one.heard("send A: unavailable", "disconnected 1006 true", "connected wiki:Ann")
 		equal(t, "sent again", len(b.socket().commands(wire.OpSend)), 0)
 	})
@@ -119,7 +119,7 @@ func TestQueueHoldsAHundredMessages(t *testing.T) {
 			}
 			one.log = nil
 			b.down = false
-			time.Sleep(time.Minute)
+			b.wait(time.Minute)
 			sent := b.socket().commands(wire.OpSend)
 			equal(t, "sent", len(sent), n-dropped)
 			equal(t, "the last", sent[len(sent)-1].Type, itoa(n-2))
@@ -167,7 +167,7 @@ func TestQueueForgetsTabsThatLeft(t *testing.T) {
 		b.Send("WS3", session.Message{Type: "C"}) // never came
 		b.Leave("WS1")
 		b.down = false
-		time.Sleep(time.Minute)
+		b.wait(time.Minute)
 		sent := b.socket().commands(wire.OpSend)
 		if len(sent) != 1 || sent[0].Type != "B" {
 			t.Errorf("sent %+v", sent)
@@ -182,7 +182,7 @@ func TestNothingIsQueuedForARelayThatDoesNotWantUs(t *testing.T) {
 		one.heard("disconnected 1006 true")
 		b.Send("WS1", session.Message{Type: "A"})
 		b.down, b.deaf = false, true
-		time.Sleep(time.Second)
+		b.wait(time.Second)
 		b.socket().end(4501)
 		one.heard("send A: unavailable")
 		b.Send("WS1", session.Message{Type: "B"})

@@ -19,20 +19,20 @@ func TestTokenIsAskedForOnceAndCached(t *testing.T) {
 		equal(t, "token", b.socket().commands(wire.OpConnect)[0].Token, "T1")
 		for range 10 {
 			b.socket().end(1006)
-			time.Sleep(time.Minute)
+			b.wait(time.Minute)
 			equal(t, "token", b.socket().commands(wire.OpConnect)[0].Token, "T1")
 		}
 		one.log = nil
 		two := b.open("WS2")
 		two.heard("connected wiki:Ann")
-		time.Sleep(49*time.Minute + 29*time.Second)
+		b.wait(49*time.Minute + 29*time.Second)
 		b.socket().end(1006)
-		time.Sleep(500 * time.Millisecond)
+		b.wait(500 * time.Millisecond)
 		two.heard("disconnected 1006 true", "connected wiki:Ann")
 		one.log = nil
-		time.Sleep(time.Second)
+		b.wait(time.Second)
 		b.socket().end(1006)
-		time.Sleep(500 * time.Millisecond)
+		b.wait(500 * time.Millisecond)
 		two.heard("disconnected 1006 true", "token false") // it has run out; the last tab is asked
 		one.heard("disconnected 1006 true")
 	})
@@ -53,15 +53,15 @@ func TestTabThatDoesNotAnswerIsPassedOver(t *testing.T) {
 		one, two := b.openWith("WS1", nil), b.openWith("WS2", nil)
 		one.heard("token false")
 		two.heard()
-		time.Sleep(10*time.Second + time.Millisecond)
+		b.wait(10*time.Second + time.Millisecond)
 		one.heard()
 		two.heard("token false")
-		time.Sleep(10*time.Second + time.Millisecond)
+		b.wait(10*time.Second + time.Millisecond)
 		one.heard("disconnected 1006 true")
 		two.heard("disconnected 1006 true")
-		time.Sleep(250 * time.Millisecond)
+		b.wait(250 * time.Millisecond)
 		two.heard("token false") // the next attempt begins with the last tab
-		time.Sleep(10 * time.Second)
+		b.wait(10 * time.Second)
 		b.GiveToken("WS2", session.Token{Text: "late, and welcome"})
 		one.heard("token false", "connected wiki:Ann")
 		two.heard("connected wiki:Ann")
@@ -83,7 +83,8 @@ func TestWikiThatGivesNoTokenIsAskedWithBackoff(t *testing.T) {
 	in(t, func(t *testing.T, b *browser) {
 		one := b.openWith("WS1", nil)
 		one.refuse = true
-		time.Sleep(10 * time.Minute)
+		b.NoToken("WS1", false)
+		b.wait(10 * time.Minute)
 		if n := len(one.log); n < 40 || n > 55 { // 15 s apart on average
 			t.Errorf("asked %d times in ten minutes", n)
 		}
@@ -95,7 +96,7 @@ func TestFinalAnswerStops(t *testing.T) {
 	in(t, func(t *testing.T, b *browser) {
 		one := b.openWith("WS1", nil)
 		b.NoToken("WS1", true)
-		time.Sleep(time.Hour)
+		b.wait(time.Hour)
 		one.heard("token false", "disconnected 4401 false")
 		b.GiveToken("WS1", session.Token{Text: "after all"}) // a changed token begins anew
 		one.heard("connected wiki:Ann")
@@ -126,16 +127,16 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 			refuse(b)
 			one := b.open("WS1")
 			one.token = &session.Token{Text: "token"} // what it has in stock
-			time.Sleep(20 * time.Second)
+			b.wait(20 * time.Second)
 			one.log = nil
 			one.token = &session.Token{Text: "new", Life: time.Hour}
-			time.Sleep(time.Minute)
+			b.wait(time.Minute)
 			one.heard("token true", "connected wiki:Ann")
 			equal(t, name+": token", b.socket().commands(wire.OpConnect)[0].Token, "new")
 			equal(t, name+": attempts with the refused token", len(b.sockets), 2)
 			b.open("WS2") // brings the old one
 			b.socket().end(1006)
-			time.Sleep(time.Second)
+			b.wait(time.Second)
 			equal(t, name+": token", b.socket().commands(wire.OpConnect)[0].Token, "new")
 		})
 	}
@@ -164,13 +165,13 @@ func TestConnectionGoesOnWhenNobodyHasANewToken(t *testing.T) {
 		one := b.open("WS1")
 		one.refuse = true
 		b.socket().say(&session.Frame{Op: wire.OpExpire})
-		time.Sleep(time.Minute)
+		b.wait(time.Minute)
 		one.heard("connected wiki:Ann", "token true")
 		equal(t, "close code", b.socket().closed, 0)
 		b.socket().end(4401)
 		one.heard("disconnected 4401 true")
 		one.refuse, one.token = false, &session.Token{Text: "T2"}
-		time.Sleep(time.Second)
+		b.wait(time.Second)
 		one.heard("token true", "connected wiki:Ann")
 	})
 }
@@ -183,7 +184,7 @@ func TestClockThatRunsAheadDoesNotKeepAFreshTokenOut(t *testing.T) {
 		one.heard("connected wiki:Ann")
 		one.token = &session.Token{Text: "fresher", Life: -time.Minute}
 		b.socket().end(1006)
-		time.Sleep(time.Second)
+		b.wait(time.Second)
 		one.heard("disconnected 1006 true", "token false", "connected wiki:Ann")
 		equal(t, "token", b.socket().commands(wire.OpConnect)[0].Token, "fresher")
 	})
@@ -192,12 +193,12 @@ func TestClockThatRunsAheadDoesNotKeepAFreshTokenOut(t *testing.T) {
 func TestTokenThatComesLateIsUsedForTheNextAttempt(t *testing.T) {
 	in(t, func(t *testing.T, b *browser) {
 		one := b.openWith("WS1", nil)
-		time.Sleep(10*time.Second + time.Millisecond)
+		b.wait(10*time.Second + time.Millisecond)
 		one.heard("token false", "disconnected 1006 true")
 		b.GiveToken("WS1", session.Token{Text: "late"})
 		synctest.Wait()
 		equal(t, "dials", len(b.dialled), 0)
-		time.Sleep(time.Second)
+		b.wait(time.Second)
 		one.heard("connected wiki:Ann")
 	})
 }

@@ -4,11 +4,13 @@ declare( strict_types = 1 );
 
 namespace MediaWiki\Extension\WebSocket\Tests\Integration;
 
+use FauxRequest;
+use IDBAccessObject;
 use ManualLogEntry;
+use MediaWiki\Extension\WebSocket\Tests\PublishingTestCase;
 use MediaWiki\MediaWikiServices;
 use RecentChange;
 use RequestContext;
-use FauxRequest;
 use Title;
 use User;
 use WebSocket;
@@ -126,7 +128,8 @@ class EventsTest extends PublishingTestCase {
 		$page = $this->existingPage();
 		$id = $page->getId();
 		$services = $this->getServiceContainer();
-		$services->getDeletePageFactory()->newDeletePage( $page, $this->sysop )->forceImmediate( true )->deleteUnsafe( 'spam' );
+		$services->getDeletePageFactory()->newDeletePage( $page, $this->sysop )
+			->forceImmediate( true )->deleteUnsafe( 'spam' );
 		$messages = $this->published();
 		$events = $this->eventsOf( $id, $messages );
 		$this->assertCount( 1, $events );
@@ -145,10 +148,11 @@ class EventsTest extends PublishingTestCase {
 		$services->getUndeletePageFactory()->newUndeletePage( $page, $this->sysop )->undeleteUnsafe( 'sorry' );
 		$messages = $this->published();
 		$title = Title::newFromText( 'Event page' );
-		$events = $this->eventsOf( $title->getArticleID( \IDBAccessObject::READ_LATEST ), $messages );
+		$events = $this->eventsOf( $title->getArticleID( IDBAccessObject::READ_LATEST ), $messages );
 		$this->assertCount( 1, $events, 'one event, whichever hooks this version has' );
+		$rev = $title->getLatestRevID( IDBAccessObject::READ_LATEST );
 		$this->assertSame(
-			[ 'restore', 'Event_page', $title->getLatestRevID( \IDBAccessObject::READ_LATEST ), $this->sysop->getName(), 'sorry' ],
+			[ 'restore', 'Event_page', $rev, $this->sysop->getName(), 'sorry' ],
 			[ $events[0]['event'], $events[0]['title'], $events[0]['rev'], $events[0]['user'], $events[0]['comment'] ]
 		);
 		$this->assertSame( [ 'restore' ], array_column( $this->changes( $messages ), 'logAction' ) );
@@ -177,7 +181,7 @@ class EventsTest extends PublishingTestCase {
 				$events[0]['comment'] ]
 		);
 		$this->assertGreaterThan( $parent, $events[0]['rev'] );
-		$redirect = Title::newFromText( 'Event page' )->getArticleID( \IDBAccessObject::READ_LATEST );
+		$redirect = Title::newFromText( 'Event page' )->getArticleID( IDBAccessObject::READ_LATEST );
 		$this->assertSame( 'create', $this->eventsOf( $redirect, $messages )[0]['event'] );
 		$this->assertContains( 'move', array_column( $this->changes( $messages ), 'logType' ) );
 	}
@@ -195,7 +199,10 @@ class EventsTest extends PublishingTestCase {
 				$events[0]['user'], $events[0]['comment'] ]
 		);
 		[ $change ] = $this->changes( $messages );
-		$this->assertSame( [ 'log', 'protect', 'protect' ], [ $change['type'], $change['logType'], $change['logAction'] ] );
+		$this->assertSame(
+			[ 'log', 'protect', 'protect' ],
+			[ $change['type'], $change['logType'], $change['logAction'] ]
+		);
 	}
 
 	public function testLogsThatFewMayReadAreSecret(): void {

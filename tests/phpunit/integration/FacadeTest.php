@@ -6,6 +6,7 @@ namespace MediaWiki\Extension\WebSocket\Tests\Integration;
 
 use FauxRequest;
 use MediaWiki\Extension\WebSocket\ExtensionRegistration;
+use MediaWiki\Extension\WebSocket\Tests\PublishingTestCase;
 use RequestContext;
 use WebSocket;
 

@@ -34,7 +34,9 @@ class PageDisplayTest extends MediaWikiIntegrationTestCase {
 		$this->title = Title::newFromText( 'Shown page' );
 	}
 
-	private function out( array $request = [], ?Title $title = null, bool $isArticle = true, ?int $revision = null ): OutputPage {
+	private function out(
+		array $request = [], ?Title $title = null, bool $isArticle = true, ?int $revision = null
+	): OutputPage {
 		$context = new RequestContext();
 		$context->setRequest( new FauxRequest( $request ) );
 		$context->setTitle( $title ?? $this->title );
@@ -45,17 +47,17 @@ class PageDisplayTest extends MediaWikiIntegrationTestCase {
 		return $out;
 	}
 
-	private function show( OutputPage $out, ?string $problem = null, array $settings = [] ): TroubleLog {
+	private function show( OutputPage $out, ?string $problem = null, array $settings = [] ): void {
 		$config = $this->createMock( ClientConfig::class );
 		$config->method( 'getProblem' )->willReturn( $problem );
-		$config->method( 'getVars' )->willReturnCallback( static fn ( $isUser ) => [ 'wsPort' => 1, 'isUser' => $isUser ] );
+		$config->method( 'getVars' )
+			->willReturnCallback( static fn ( $isUser ) => [ 'wsPort' => 1, 'isUser' => $isUser ] );
 		$manager = $this->createMock( RelayManager::class );
 		$manager->expects( $this->once() )->method( 'schedule' );
 		$log = $this->createMock( TroubleLog::class );
 		$log->expects( $problem === null ? $this->never() : $this->once() )->method( 'error' );
 		( new PageDisplayHandler( $config, $manager, Fixtures::settings( $settings ), $log ) )
 			->onBeforePageDisplay( $out, $this->createMock( Skin::class ) );
-		return $log;
 	}
 
 	public function testCurrentPage(): void {
@@ -79,7 +81,7 @@ class PageDisplayTest extends MediaWikiIntegrationTestCase {
 			'edit form' => $this->out( [ 'action' => 'edit' ] ),
 			'difference' => $this->out( [ 'diff' => 'prev' ] ),
 			'printable' => $this->out(),
-			'old revision' => $this->out( [], null, true, $this->revision - 1 ),
+			'old revision' => $this->out( [], null, true, $this->revision + 1000 ),
 			'page that is not there' => $this->out( [], Title::newFromText( 'No such page' ) ),
 			'special page' => $this->out( [], Title::newFromText( 'Special:Version' ) ),
 			'not an article' => $this->out( [], null, false ),
@@ -116,6 +118,6 @@ class PageDisplayTest extends MediaWikiIntegrationTestCase {
 		$this->assertInstanceOf( Settings::class, $services->getService( 'WebSocket.Settings' ) );
 		DeferredUpdates::clearPendingUpdates();
 		$services->getService( 'WebSocket.RelayManager' )->schedule();
-		$this->assertSame( 0, DeferredUpdates::pendingUpdatesCount(), 'maintenance scripts look at once, and start nothing' );
+		$this->assertSame( 0, DeferredUpdates::pendingUpdatesCount(), 'maintenance scripts look at once' );
 	}
 }

@@ -6,6 +6,7 @@ namespace MediaWiki\Extension\WebSocket\Tests\Integration;
 
 use DeferredUpdates;
 use MediaWiki\Extension\WebSocket\Publisher;
+use MediaWiki\Extension\WebSocket\Tests\PublishingTestCase;
 use Psr\Log\LogLevel;
 use RuntimeException;
 use TestLogger;

@@ -23,12 +23,22 @@ class ClientConfigTest extends MediaWikiUnitTestCase {
 	protected function setUp(): void {
 		parent::setUp();
 		$this->dist = FakeRelay::newDirectory();
-		file_put_contents( "{$this->dist}/manifest.php", '<?php return [ "worker" => "w-1.js", "wasm" => "c-1.wasm" ];' );
+		$this->manifest( '[ "worker" => "w-1.js", "wasm" => "c-1.wasm" ]' );
 	}
 
 	protected function tearDown(): void {
 		FakeRelay::removeDirectory( $this->dist );
 		parent::tearDown();
+	}
+
+	private function manifest( string $php ): void {
+		file_put_contents( "{$this->dist}/manifest.php", "<?php return $php;" );
+	}
+
+	private function policy( array $directives ): array {
+		$handler = new ContentSecurityPolicyHandler( $this->config() );
+		$handler->onContentSecurityPolicyDirectives( $directives, [], 1 );
+		return $directives;
 	}
 
 	private function config( array $values = [], bool $isPrivate = false ): ClientConfig {
@@ -115,7 +125,7 @@ class ClientConfigTest extends MediaWikiUnitTestCase {
 	public function testProblems(): void {
 		$this->assertNull( $this->config()->getProblem() );
 		$this->assertStringContainsString( '$wgSecretKey', $this->config( [ 'SecretKey' => '' ] )->getProblem() );
-		file_put_contents( "{$this->dist}/manifest.php", '<?php return [ "worker" => 7 ];' );
+		$this->manifest( '[ "worker" => 7 ]' );
 		$this->assertStringContainsString( 'make build', $this->config()->getProblem() );
 		unlink( "{$this->dist}/manifest.php" );
 		$this->assertStringContainsString( 'make build', $this->config()->getProblem() );
@@ -177,14 +187,11 @@ class ClientConfigTest extends MediaWikiUnitTestCase {
 	 * @dataProvider policies
 	 */
 	public function testPolicyIsOnlyLoosenedWhereTheClientNeedsIt( array $directives, array $expected ): void {
-		( new ContentSecurityPolicyHandler( $this->config() ) )->onContentSecurityPolicyDirectives( $directives, [], 1 );
-		$this->assertSame( $expected, $directives );
+		$this->assertSame( $expected, $this->policy( $directives ) );
 	}
 
 	public function testPolicyStaysAsItIsWithoutClient(): void {
 		unlink( "{$this->dist}/manifest.php" );
-		$directives = [ "default-src 'self'" ];
-		( new ContentSecurityPolicyHandler( $this->config() ) )->onContentSecurityPolicyDirectives( $directives, [], 1 );
-		$this->assertSame( [ "default-src 'self'" ], $directives );
+		$this->assertSame( [ "default-src 'self'" ], $this->policy( [ "default-src 'self'" ] ) );
 	}
 }

@@ -27,7 +27,9 @@ class RegistrarTest extends MediaWikiUnitTestCase {
 		parent::tearDown();
 	}
 
-	private function registrar( array $values = [], bool $public = true, array $servers = [ '//wiki.example' ] ): Registrar {
+	private function registrar(
+		array $values = [], bool $public = true, array $servers = [ '//wiki.example' ]
+	): Registrar {
 		$permissions = $this->createMock( GroupPermissionsLookup::class );
 		$permissions->method( 'groupHasPermission' )->with( '*', 'read' )->willReturn( $public );
 		return new Registrar(

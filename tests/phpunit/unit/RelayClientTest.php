@@ -4,6 +4,7 @@ declare( strict_types = 1 );
 
 namespace MediaWiki\Extension\WebSocket\Tests\Unit;
 
+use MediaWiki\Extension\WebSocket\Relay\RelayAddress;
 use MediaWiki\Extension\WebSocket\Relay\RelayAnswer;
 use MediaWiki\Extension\WebSocket\Relay\RelayClient;
 use MediaWiki\Extension\WebSocket\Tests\FakeRelay;
@@ -73,7 +74,8 @@ class RelayClientTest extends MediaWikiUnitTestCase {
 		$this->assertTrue( $answer->isOk() );
 		$this->assertSame( 200, $answer->status );
 		$request = $this->relay->requests()[0];
-		$this->assertSame( [ 'POST', '/api/publish', $body ], [ $request['method'], $request['path'], $request['body'] ] );
+		$this->assertSame( 'POST /api/publish', "$request[method] $request[path]" );
+		$this->assertSame( $body, $request['body'] );
 		$this->assertSame( [
 			'host' => 'relay',
 			'connection' => 'close',
@@ -135,7 +137,7 @@ class RelayClientTest extends MediaWikiUnitTestCase {
 		$elsewhere = new FakeRelay( 'ok' );
 		$client = $this->client( [ 'WebSocketRelay' => "unix:{$elsewhere->directory}/control.sock" ] );
 		$this->assertTrue( $client->post( '/', [], '{}' )->isOk() );
-		$this->assertTrue( $client->control( 'PUT', '/api/wikis/x', [], '{}' )->isOk(), 'a socket elsewhere is one too' );
+		$this->assertTrue( $client->control( 'PUT', '/api/wikis/x', [], '{}' )->isOk(), 'that is one too' );
 		$elsewhere->stop();
 
 		$name = $this->listen( 'tcp://127.0.0.1:0' );
@@ -212,10 +214,7 @@ class RelayClientTest extends MediaWikiUnitTestCase {
 	 * @dataProvider addresses
 	 */
 	public function testAddressOfThePort( array $values, ?string $expected ): void {
-		$address = new \MediaWiki\Extension\WebSocket\Relay\RelayAddress(
-			Fixtures::settings( $values ),
-			Fixtures::directory( $values )
-		);
+		$address = new RelayAddress( Fixtures::settings( $values ), Fixtures::directory( $values ) );
 		$this->assertSame( $expected, $address->public );
 	}
 }

@@ -39,7 +39,9 @@ class RelayStarterTest extends MediaWikiUnitTestCase {
 
 	private function starter( array $values = [], string $server = 'https://wiki.example' ): RelayStarter {
 		$values += [ 'WebSocketBinary' => $this->binary, 'WebSocketDirectory' => "{$this->parent}/state" ];
-		return new RelayStarter( Fixtures::settings( $values ), Fixtures::directory( $values ), "{$this->parent}/bin", $server );
+		return new RelayStarter(
+			Fixtures::settings( $values ), Fixtures::directory( $values ), "{$this->parent}/bin", $server
+		);
 	}
 
 	private function start( array $values = [], bool $isRunning = false ): ?string {
@@ -109,8 +111,11 @@ class RelayStarterTest extends MediaWikiUnitTestCase {
 
 	public static function hostileValues(): array {
 		$cases = [];
-		$texts = [ '; touch pwned', '$(touch pwned)', '`touch pwned`', "x\ntouch pwned", '--open', "x' 'y", '| touch pwned' ];
-		foreach ( [ 'Log', 'TLSCert', 'TLSKey', 'Directory', 'Binary', 'Listen', 'Port', 'ClientID', 'Url' ] as $name ) {
+		$texts = [
+			'; touch pwned', '$(touch pwned)', '`touch pwned`', "x\ntouch pwned", '--open', "x' 'y", '| touch pwned'
+		];
+		$names = [ 'Log', 'TLSCert', 'TLSKey', 'Directory', 'Binary', 'Listen', 'Port', 'ClientID', 'Url' ];
+		foreach ( $names as $name ) {
 			foreach ( $texts as $text ) {
 				$cases["$name: " . json_encode( $text )] = [ "WebSocket$name", $text ];
 			}
@@ -138,17 +143,19 @@ class RelayStarterTest extends MediaWikiUnitTestCase {
 			$this->assertSame( [ '--daemon', '--config' ], array_slice( $arguments, 0, 2 ) );
 			$this->assertStringStartsWith( "{$this->parent}/", $arguments[2] );
 			$config = json_decode( file_get_contents( $arguments[2] ), true );
-			$this->assertSame( [], array_diff( array_keys( $config ), [ 'listen', 'tlsCert', 'tlsKey', 'control', 'log' ] ) );
+			$allowed = [ 'listen', 'tlsCert', 'tlsKey', 'control', 'log' ];
+			$this->assertSame( [], array_diff( array_keys( $config ), $allowed ) );
 			unlink( "{$this->parent}/started.args" );
 		}
 	}
 
 	public function testPathWithShellCharactersIsPassedOnAsItIs(): void {
 		$directory = "{$this->parent}/a b;\$(touch pwned)'\"";
-		$this->assertNull( $this->start( [ 'WebSocketDirectory' => $directory, 'WebSocketLog' => "$directory/`x`.log" ] ) );
+		$log = "$directory/`x`.log";
+		$this->assertNull( $this->start( [ 'WebSocketDirectory' => $directory, 'WebSocketLog' => $log ] ) );
 		$this->assertSame( "$directory/relay.json", $this->arguments()[2] );
 		$config = json_decode( file_get_contents( "$directory/relay.json" ), true );
-		$this->assertSame( "$directory/`x`.log", $config['log'] );
+		$this->assertSame( $log, $config['log'] );
 		$this->assertSame( "$directory/control.sock", $config['control'] );
 	}
 
@@ -178,7 +185,7 @@ class RelayStarterTest extends MediaWikiUnitTestCase {
 
 	public static function failures(): array {
 		return [
-			'configuration' => [ "echo 'relay.json: bad \"listen\"' >&2; exit 2", [ 'relay.json: bad "listen"', 'mend' ] ],
+			'configuration' => [ "echo 'bad \"listen\"' >&2; exit 2", [ 'said "bad "listen""', 'mend' ] ],
 			'port taken' => [
 				"echo 'port 1729 is held by a relay' >&2; exit 3",
 				[ 'port 1729 is held by a relay', '$wgWebSocketDirectory', '$wgWebSocketPort' ],

@@ -65,7 +65,7 @@ class SettingsTest extends MediaWikiUnitTestCase {
 		$cases = [];
 		$values = [
 			'WebSocketPort' => [ 0, 65535, -1, '1e3', '1729; touch x', 1.5, true, [ 1729 ], ' 1729x' ],
-			'WebSocketLog' => [ 'relative/path', '-rf', "/tmp/x\n", "/tmp/\0x", '; touch x', '$(touch x)', 7, [ '/x' ] ],
+			'WebSocketLog' => [ 'relative', '-rf', "/tmp/x\n", "/tmp/\0x", '; touch x', '$(touch x)', 7, [ '/x' ] ],
 			'WebSocketTLSCert' => [ 'cert.pem', '--open', "/a\r/b" ],
 			'WebSocketTLSKey' => [ 'key.pem', '--open' ],
 			'WebSocketDirectory' => [ 'x', '-x', '../x', "/x\x7f" ],

@@ -29,12 +29,13 @@ class StateDirectoryTest extends MediaWikiUnitTestCase {
 		$both = [ 'CacheDirectory' => '/cache/', 'UploadDirectory' => '/images' ];
 		$this->assertSame( "/cache/$name", Fixtures::directory( $both )->getPath() );
 		$this->assertSame( "/images/$name", Fixtures::directory( [ 'UploadDirectory' => '/images' ] )->getPath() );
-		$this->assertSame( '/own', Fixtures::directory( [ 'WebSocketDirectory' => '/own' ] + $both )->getPath() );
-		$this->assertSame( '/own/control.sock', Fixtures::directory( [ 'WebSocketDirectory' => '/own' ] )->getControlSocket() );
+		$own = Fixtures::directory( [ 'WebSocketDirectory' => '/own' ] + $both );
+		$this->assertSame( [ '/own', '/own/control.sock' ], [ $own->getPath(), $own->getControlSocket() ] );
 	}
 
 	public function testWithoutAnyFolder(): void {
-		foreach ( [ [], [ 'CacheDirectory' => 'relative' ], [ 'SecretKey' => '', 'CacheDirectory' => '/x' ] ] as $values ) {
+		$without = [ [], [ 'CacheDirectory' => 'relative' ], [ 'SecretKey' => '', 'CacheDirectory' => '/x' ] ];
+		foreach ( $without as $values ) {
 			$directory = Fixtures::directory( $values );
 			$this->assertNull( $directory->getPath() );
 			$this->assertNull( $directory->getControlSocket() );

@@ -2,10 +2,9 @@
 
 declare( strict_types = 1 );
 
-namespace MediaWiki\Extension\WebSocket\Tests\Integration;
+namespace MediaWiki\Extension\WebSocket\Tests;
 
 use DeferredUpdates;
-use MediaWiki\Extension\WebSocket\Tests\FakeRelay;
 use MediaWikiIntegrationTestCase;
 
 /**

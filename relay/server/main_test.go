@@ -1,0 +1,23 @@
+package server_test
+
+import (
+	"testing"
+
+	"mediawiki-websocket/relay/config"
+	"mediawiki-websocket/relay/relaytest"
+)
+
+func TestMain(m *testing.M) { relaytest.Main(m) }
+
+const (
+	publicOrigin  = "https://a.example"
+	otherOrigin   = "https://b.example"
+	privateOrigin = "https://p.example"
+)
+
+// farm is two public wikis, a: and b:, and a private one, p:.
+func farm(cfg *config.Config) {
+	cfg.Wikis = append(cfg.Wikis, relaytest.Wiki("a:", publicOrigin, false), relaytest.Wiki("b:", otherOrigin, false), relaytest.Wiki("p:", privateOrigin, true))
+}
+
+func connectToken(wiki, user string) string { return relaytest.Token(wiki, "connect", user, nil) }

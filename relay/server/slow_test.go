@@ -1,0 +1,172 @@
+package server_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"mediawiki-websocket/relay/config"
+	"mediawiki-websocket/relay/relaytest"
+	"mediawiki-websocket/relay/wire"
+)
+
+// raw opens a connection whose bytes the test itself sees, and sends it the masked text frames (with a mask of zeros).
+func raw(t *testing.T, r *relaytest.Relay, subprotocol string, frames ...string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c, err := net.Dial("tcp", r.Addresses()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(3 * relaytest.Patience))
+	request := "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+	if subprotocol != "" {
+		request += "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
+	}
+	request += "\r\n"
+	for _, f := range frames { // in the same write: what follows the handshake at once must not be lost
+		if len(f) >= 126 {
+			t.Fatal("too long for this test's frames")
+		}
+		request += "\x81" + string([]byte{0x80 | byte(len(f))}) + "\x00\x00\x00\x00" + f
+	}
+	io.WriteString(c, request)
+	in := bufio.NewReader(c)
+	answer, err := http.ReadResponse(in, nil)
+	if err != nil || answer.StatusCode != 101 {
+		t.Fatalf("handshake: %v %v", answer, err)
+	}
+	return c, in
+}
+
+// readFrame returns the opcode and the payload of the next frame.
+func readFrame(in *bufio.Reader) (byte, string, error) {
+	var head [10]byte
+	if _, err := io.ReadFull(in, head[:2]); err != nil {
+		return 0, "", err
+	}
+	n := int(head[1])
+	switch n {
+	case 126:
+		io.ReadFull(in, head[:2])
+		n = int(head[0])<<8 | int(head[1])
+		head[0] = 0x81
+	case 127:
+		io.ReadFull(in, head[2:10])
+		n = int(head[6])<<24 | int(head[7])<<16 | int(head[8])<<8 | int(head[9])
+	}
+	data := make([]byte, n)
+	_, err := io.ReadFull(in, data)
+	return head[0] & 0x0f, string(data), err
+}
+
+func TestFramesRightBehindTheHandshakeCount(t *testing.T) {
+	r := relaytest.Start(t, farm)
+	_, in := raw(t, r, wire.Subprotocol, `{"id":1,"op":"connect"}`, `{"id":2,"op":"subscribe","type":"T"}`)
+	for _, want := range []string{`{"id":1,"ok":`, `{"id":2,"ok":`} {
+		if op, text, err := readFrame(in); op != 1 || !strings.HasPrefix(text, want) {
+			t.Errorf("got %d %s %v", op, text, err)
+		}
+	}
+}
+
+func TestReaderThatStopsHarmsNobodyElse(t *testing.T) {
+	r := relaytest.Start(t, func(c *config.Config) {
+		farm(c)
+		c.Limits.WriteTimeout = time.Second
+	})
+	_, stopped := raw(t, r, wire.Subprotocol, `{"id":1,"op":"connect"}`, `{"id":2,"op":"subscribe","type":"T"}`)
+	var good []*relaytest.Client
+	for i := range 5 {
+		c := r.V1(t, "", fmt.Sprintf("WS%d", i))
+		c.Subscribe("T")
+		good = append(good, c)
+	}
+	r.Await(t, "subscriptions", func(s relaytest.Stats) bool { return s.Connections == 6 })
+	const messages = 1000
+	padding := strings.Repeat("x", 30000)
+	done := make(chan string, len(good))
+	for _, c := range good {
+		go func() {
+			for n := range messages {
+				if frame := c.Next(); !strings.HasPrefix(frame, fmt.Sprintf(`{"type":"T","msg":"%d %s"`, n, padding)) {
+					done <- fmt.Sprintf("at %d: %.60s", n, frame)
+					return
+				}
+			}
+			done <- ""
+		}()
+	}
+	for n := range messages {
+		r.Publish(t, "a:", fmt.Sprintf(`[{"type":"T","msg":"%d %s"}]`, n, padding))
+	}
+	for range good {
+		if fault := <-done; fault != "" {
+			t.Error(fault)
+		}
+	}
+	r.Await(t, "end of the one that stopped", func(s relaytest.Stats) bool { return s.Connections == 5 })
+	_, _, metrics := r.HTTP(t, "GET", "http://control/metrics", "")
+	if !strings.Contains(metrics, `websocket_relay_closed_total{code="4000"} 1`) {
+		t.Error("not counted as a slow consumer")
+	}
+	if n, _ := io.Copy(io.Discard, stopped); n == 0 {
+		t.Error("what it could have read was thrown away")
+	}
+}
+
+func TestSlowReaderThatComesBackSeesWhy(t *testing.T) {
+	r := relaytest.Start(t, func(c *config.Config) {
+		farm(c)
+		c.Limits.OutboxBytes = 64 << 10
+	})
+	_, in := raw(t, r, wire.Subprotocol, `{"id":1,"op":"connect"}`, `{"id":2,"op":"subscribe","type":"T"}`)
+	r.Await(t, "subscription", func(s relaytest.Stats) bool { return s.Types == 1 })
+	last := r.Stats(t).Delivered
+	for { // until the kernel takes no more and the outbox is full
+		r.Publish(t, "a:", `[{"type":"T","msg":"`+strings.Repeat("x", 60000)+`"}]`)
+		if now := r.Stats(t).Delivered; now > last+300 {
+			break
+		}
+	}
+	for {
+		op, text, err := readFrame(in)
+		if err != nil {
+			t.Fatalf("no close frame: %v", err)
+		}
+		if op == 8 {
+			if want := string([]byte{4000 >> 8, 4000 & 0xff}) + "slow consumer"; text != want {
+				t.Errorf("closed with %q, want %q", text, want)
+			}
+			return
+		}
+	}
+}
+
+func TestLargeBatchDoesNotMakeQuickReadersSlow(t *testing.T) {
+	r := relaytest.Start(t, farm)
+	c := r.V1(t, "", "WS1")
+	c.Subscribe("T")
+	const n = 1000
+	one := `{"type":"T","msg":"` + strings.Repeat("x", 1000) + `"}`
+	got := make(chan struct{})
+	go func() {
+		defer close(got)
+		for range n {
+			c.Next()
+		}
+	}()
+	r.Publish(t, "a:", "["+strings.Repeat(one+",", n-1)+one+"]")
+	<-got
+	big := `{"type":"T","msg":"` + strings.Repeat("x", 900<<10) + `"}` // more than an outbox holds
+	r.Publish(t, "a:", "["+big+"]")
+	if got := c.Next(); len(got) < 900<<10 {
+		t.Errorf("got %d bytes", len(got))
+	}
+	c.ExpectNothing()
+}
