@@ -94,7 +94,7 @@ func TestWithoutRelay(t *testing.T) {
 		options wikitest.Options
 		log     string
 	}{
-		"no binary":    {wikitest.Options{Server: "nginx", NoRelayBinary: true}, "binary"},
+		"no binary":    {wikitest.Options{Server: "nginx", NoRelayBinary: true}, "websocket-relay; run \"make build\""},
 		"no proc_open": {wikitest.Options{Server: "php", PHPIni: []string{"disable_functions=proc_open"}}, "proc_open"},
 	} {
 		t.Run(name, func(t *testing.T) {

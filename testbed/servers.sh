@@ -30,14 +30,15 @@ session.save_path=$dir/tmp
 sys_temp_dir=$dir/tmp
 upload_tmp_dir=$dir/tmp
 CONF
+	[ ${#ini[@]} = 0 ] || printf '%s\n' "${ini[@]}"
 }
 
 serve_php() {
-	local ini=() line
-	while read -r line; do ini+=(-d "$line"); done < <(php_ini)
+	local flags=() line
+	while read -r line; do flags+=(-d "$line"); done < <(php_ini)
 	cp "$testbed/router.php" "$dir/router.php"
 	chmod a+r "$dir/router.php"
-	spawn php env PHP_CLI_SERVER_WORKERS="$workers" php "${ini[@]}" -d log_errors=1 -d display_errors=0 \
+	spawn php env PHP_CLI_SERVER_WORKERS="$workers" php "${flags[@]}" -d log_errors=1 -d display_errors=0 \
 		-S "127.0.0.1:$port" -t "$dir/docroot" "$dir/router.php"
 }
 

@@ -14,6 +14,7 @@
 #   --rewrite better      the web server passes /websocket... on to --relay-port, keeping Host and Origin
 #   --tls                 the wiki speaks https with a certificate for 127.0.0.1 and localhost, DIR/tls/cert.pem
 #   --workers N           PHP workers (default 4)
+#   --ini NAME=VALUE      PHP setting; repeatable
 # Prints url=, admin= and dir= lines.  wiki-down.sh DIR stops everything, also the relay that the wiki started.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$testbed/servers.sh"
@@ -21,7 +22,7 @@
 [ $# -ge 4 ] || usage
 version=$1 server=$2 port=$3 dir=$4
 shift 4
-exts=() settings=() path='' name=testwiki workers=4 relay_port='' rewrite='' tls=''
+exts=() settings=() ini=() path='' name=testwiki workers=4 relay_port='' rewrite='' tls=''
 while [ $# -gt 0 ]; do
 	case "$1" in
 		--ext) exts+=("$2") ;;
@@ -31,6 +32,7 @@ while [ $# -gt 0 ]; do
 		--relay-port) relay_port=$2 ;;
 		--rewrite) rewrite=$2 ;;
 		--workers) workers=$2 ;;
+		--ini) ini+=("$2") ;;
 		--tls) tls=1; shift; continue ;;
 		*) say "unknown option $1"; usage ;;
 	esac

@@ -4,7 +4,6 @@ package main
 
 import (
 	"errors"
-	"strconv"
 	"syscall/js"
 	"time"
 
@@ -12,85 +11,98 @@ import (
 	"mediawiki-websocket/wasmclient/session"
 )
 
-var (
-	jsonObject = js.Global().Get("JSON")
-	date       = js.Global().Get("Date")
-	math       = js.Global().Get("Math")
-)
-
 // run connects a session with the host and never returns.
 func run() {
 	b := &bridge{host: js.Global().Get("webSocketHost")}
+	math := js.Global().Get("Math")
 	b.session = session.New(session.Config{
-		Dial: b.dial,
-		Rand: func() float64 { return math.Call("random").Float() },
+		Dial:   b.dial,
+		Rand:   func() float64 { return math.Call("random").Float() },
+		Limits: wire.DefaultLimits(),
 	})
-	b.host.Call("listen", js.FuncOf(b.receive)) // for the life of the program
+	b.host.Call("listen", js.FuncOf(b.receive)) // the only js.Func; it is needed as long as the program runs
 	b.session.Run()
 }
 
 type bridge struct {
 	host    js.Value
 	session *session.Session
+	link    *session.Link // of the host's socket
 }
 
 func (b *bridge) receive(_ js.Value, args []js.Value) any {
-	client, m := args[0].String(), args[1]
-	switch op := m.Get("op").String(); op {
+	client, m := args[1].String(), args[2]
+	typ := text(m, "type")
+	switch args[0].String() {
+	case "frame":
+		b.link.Received(frame(m, typ))
+	case "opened":
+		b.link.Opened()
+	case "closed":
+		b.link.Closed(number(m, "code"), text(m, "reason"))
+	case "online":
+		b.session.Online(m.Get("online").Truthy())
 	case "hello":
-		b.session.Join(client, m.Get("url").String(), token(m), &tab{b.host, client})
-		if m.Get("hidden").Truthy() {
-			b.session.Visible(client, false)
-		}
+		b.session.Join(client, text(m, "url"), token(m), &tab{b.host, client})
 	case "bye":
 		b.session.Leave(client)
 	case "subscribe":
-		b.session.Subscribe(client, m.Get("type").String())
+		b.session.Subscribe(client, typ)
 	case "unsubscribe":
-		b.session.Unsubscribe(client, m.Get("type").String())
+		b.session.Unsubscribe(client, typ)
 	case "send":
-		body := encode(client, m)
-		b.session.Send(client, session.Message{Type: m.Get("type").String(), Body: body, Bytes: len(body)})
+		b.session.Send(client, session.Message{Type: typ, Body: m.Get("body"), Bytes: number(m, "bytes")})
+	case "visible":
+		b.session.Visible(client, m.Get("visible").Truthy())
 	case "token":
 		if t := token(m); t != nil {
 			b.session.GiveToken(client, *t)
 		} else {
 			b.session.NoToken(client, m.Get("final").Truthy())
 		}
-	case "visible":
-		b.session.Visible(client, m.Get("visible").Truthy())
-	case "online", "offline":
-		b.session.Online(op == "online")
 	}
 	return nil
 }
 
-// encode makes the frame of a message, without its id and its opening brace. The message itself is JSON text already and stays as it is.
-func encode(client string, m js.Value) string {
-	var to any = m.Get("to")
-	if m.Get("to").Length() == 0 {
-		to = ""
+// frame reads a frame that the host has parsed.
+func frame(m js.Value, typ string) *session.Frame {
+	f := &session.Frame{
+		ID: number(m, "id"), Reply: m.Get("reply").Truthy(),
+		Wiki: text(m, "wiki"), User: text(m, "user"), Ping: number(m, "ping"),
+		Op: text(m, "op"), After: number(m, "after"),
+		Type: typ, From: text(m, "from"), Payload: m.Get("data"),
 	}
-	head := stringify(map[string]any{"op": wire.OpSend, "type": m.Get("type"), "from": client, "to": to})
-	return head[1:len(head)-1] + `,"msg":` + m.Get("json").String() + "}"
-}
-
-func stringify(v map[string]any) string { return jsonObject.Call("stringify", v).String() }
-
-// token reads the token of a page's message; nil when it has none.
-func token(m js.Value) *session.Token {
-	text := m.Get("token")
-	if text.Type() != js.TypeString {
-		return nil
+	if code := text(m, "error"); code != "" {
+		f.Error = wire.NewError(wire.Code(code), text(m, "message"))
 	}
-	t := &session.Token{Text: text.String()}
-	if expires := m.Get("expires"); expires.Truthy() {
-		ms := expires.Float()*1000 - date.Call("now").Float()
-		if t.Life = time.Duration(ms) * time.Millisecond; t.Life == 0 {
-			t.Life = -1
+	if to := m.Get("to"); to.Type() == js.TypeObject {
+		for i := range to.Length() {
+			f.To = append(f.To, to.Index(i).String())
 		}
 	}
-	return t
+	return f
+}
+
+// token reads a token; nil when there is none.
+func token(m js.Value) *session.Token {
+	if m.Get("token").Type() != js.TypeString {
+		return nil
+	}
+	return &session.Token{Text: text(m, "token"), Life: time.Duration(number(m, "life")) * time.Second}
+}
+
+func text(m js.Value, name string) string {
+	if v := m.Get(name); v.Type() == js.TypeString {
+		return v.String()
+	}
+	return ""
+}
+
+func number(m js.Value, name string) int {
+	if v := m.Get(name); v.Type() == js.TypeNumber {
+		return v.Int()
+	}
+	return 0
 }
 
 // A tab is a page behind a port of the host.
@@ -101,97 +113,47 @@ type tab struct {
 
 var _ session.Tab = (*tab)(nil)
 
-func (t *tab) post(m map[string]any) { t.host.Call("post", t.client, m) }
-
 func (t *tab) Connected(w session.Welcome) {
-	t.post(map[string]any{"op": "connected", "wiki": w.Wiki, "user": w.User})
+	t.host.Call("post", t.client, "connected", w.Wiki, w.User)
 }
 
 func (t *tab) Disconnected(e session.Ended) {
-	t.post(map[string]any{"op": "disconnected", "code": e.Code, "reason": e.Reason, "retry": e.Retry})
+	t.host.Call("post", t.client, "disconnected", e.Code, e.Reason, e.Retry)
 }
 
-func (t *tab) Deliver(payload any) { t.post(map[string]any{"op": "message", "data": payload}) }
+func (t *tab) Deliver(payload any) { t.host.Call("post", t.client, "message", payload) }
 
 func (t *tab) Fail(f session.Failure) {
-	t.post(map[string]any{"op": "error", "about": f.Op, "type": f.Type, "code": string(f.Code), "message": f.Message})
+	t.host.Call("post", t.client, "error", f.Op, f.Type, string(f.Code), f.Message)
 }
 
-func (t *tab) WantToken(refused bool) { t.post(map[string]any{"op": "token", "refused": refused}) }
+func (t *tab) WantToken(refused bool) { t.host.Call("post", t.client, "token", refused) }
 
-// A socket is the browser's WebSocket.
+// A socket is the one that the host has open. The session closes one before it dials the next.
 type socket struct {
-	ws    js.Value
-	funcs []js.Func
+	host js.Value
 }
 
-var _ session.Socket = (*socket)(nil)
+var _ session.Socket = socket{}
 
-func (b *bridge) dial(url string, link *session.Link) (s session.Socket, err error) {
-	defer func() {
-		if thrown, ok := recover().(js.Error); ok { // a URL that is none, or one that a policy forbids
-			err = errors.New(thrown.Get("message").String())
-		}
-	}()
-	c := &socket{ws: b.host.Call("open", url, wire.Subprotocol)}
-	c.on("onopen", func(js.Value) { link.Opened() })
-	c.on("onmessage", func(event js.Value) {
-		if f := parse(event.Get("data")); f != nil {
-			link.Received(f)
-		}
-	})
-	c.on("onclose", func(event js.Value) {
-		c.release()
-		link.Closed(event.Get("code").Int(), event.Get("reason").String())
-	})
-	return c, nil
-}
-
-func (c *socket) on(event string, f func(js.Value)) {
-	fn := js.FuncOf(func(_ js.Value, args []js.Value) any {
-		f(args[0])
-		return nil
-	})
-	c.funcs = append(c.funcs, fn)
-	c.ws.Set(event, fn)
-}
-
-func (c *socket) release() {
-	for _, event := range []string{"onopen", "onmessage", "onclose"} {
-		c.ws.Set(event, nil)
+func (b *bridge) dial(url string, link *session.Link) (session.Socket, error) {
+	b.link = link
+	if !b.host.Call("open", url, wire.Subprotocol).Bool() {
+		return nil, errors.New("the browser does not open " + url)
 	}
-	for _, fn := range c.funcs {
-		fn.Release()
-	}
-	c.funcs = nil
+	return socket{b.host}, nil
 }
 
-func (c *socket) Close(code int, reason string) {
-	c.release()
-	c.ws.Call("close", code, reason)
-}
-
-// Send writes a frame. A socket that is closing by itself drops it; what is lost with the connection is reported by the session.
-func (c *socket) Send(cmd *session.Command) {
-	if body, ok := cmd.Body.(string); ok {
-		c.ws.Call("send", `{"id":`+strconv.Itoa(cmd.ID)+","+body)
+func (s socket) Send(c *session.Command) {
+	if c.Op == wire.OpSend {
+		s.host.Call("sendMessage", c.ID, c.Body)
 		return
 	}
-	m := map[string]any{"op": cmd.Op}
-	if cmd.ID != 0 {
-		m["id"] = cmd.ID
+	clients := make([]any, len(c.Clients))
+	for i, client := range c.Clients {
+		clients[i] = client
 	}
-	for name, value := range map[string]string{"token": cmd.Token, "client": cmd.Client, "type": cmd.Type} {
-		if value != "" {
-			m[name] = value
-		}
-	}
-	if cmd.Op == wire.OpConnect {
-		clients := make([]any, len(cmd.Clients))
-		for i, client := range cmd.Clients {
-			clients[i] = client
-		}
-		m["clients"] = clients
-	}
-	c.ws.Call("send", stringify(m))
+	s.host.Call("send", c.ID, c.Op, c.Type, c.Client, c.Token, clients)
 }
+
+func (s socket) Close(code int, reason string) { s.host.Call("close", code, reason) }

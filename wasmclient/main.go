@@ -1,45 +1,52 @@
 //go:build js && wasm
 
-// Command wasmclient is the browser client: one connection to the relay for all tabs of a browser. It runs where resources/worker/ has loaded
-// it, in a SharedWorker, else in a worker or in the page.
+// Command wasmclient is the browser client: one connection to the relay for all tabs of a browser. resources/worker loads it, in a SharedWorker,
+// else in a worker or in the page, and is its host: it has what is JavaScript's to do, the ports of the pages and the browser's WebSocket and
+// JSON. All decisions are made here, in package session.
 //
 // # Host
 //
-// While the program starts, one global, webSocketHost, is what it is connected to:
+// While the program starts, the global webSocketHost is what it is connected to. It never ends; when it does, that was a panic, and the host
+// starts it again.
 //
-//	listen(receive)       the program's function for everything that comes in: receive(client, message)
-//	post(client, message) a message to a page; one that is not there any more gets nothing
-//	open(url, protocol)   new WebSocket, which the host closes should the program end
+//	listen(receive)                             receive(op, client, members) is called with all that comes in
+//	post(client, op, ...values)                 a message to a page, as below; a page that is gone gets nothing
+//	open(url, protocol)                         opens the one socket; false when the browser refuses
+//	send(id, op, type, client, token, clients)  a command to the relay; empty members are left out
+//	sendMessage(id, body)                       a message to the relay
+//	close(code, reason)                         closes the socket, of which nothing is heard after that
 //
-// The program never ends by itself. When it does end, that was a panic: the host starts it again and asks the pages to say hello again.
+// What comes in is the messages of the pages, "token" and "hello" with "life" (seconds until the token runs out, 0: unknown) and "send" with
+// "body" (for sendMessage) and "bytes" (its size); and, without a client: opened; closed {code, reason}; online {online}; frame {data} and,
+// of the frame, those of id, reply (true), error, message, wiki, user, ping, op, after, type, from and to (an array) that it has.
 //
-// # Messages
+// # Pages
 //
 // A page and the host exchange objects over a port. "op" says what they are.
 //
 //	page → host
-//	hello        {client, url, wasm, token, expires, hidden, locks}   token: null (ask), "" (connect without one) or a JWT that runs out at expires (Unix time, 0: unknown)
+//	hello        {client, url, wasm, token, expires}
+//	                                  token: a JWT that runs out at expires (Unix time, 0: unknown), "": connect without, null: ask for one;
+//	                                  wasm: the URL of this program
 //	subscribe    {type}
 //	unsubscribe  {type}
 //	send         {type, to, json}     to: array of client ids, empty for everyone; json: the message as JSON text
 //	token        {token, expires} or {final}: there is none, final when there will not be one
-//	visible      {visible}            somebody can see the page, or not
-//	locked       {}                   the page holds the Web Lock "WebSocket CLIENT"; who gets it knows that the page is gone
+//	visible      {visible}            somebody can see the page, or not; at hello a page counts as visible
+//	locked       {}                   the page holds the Web Lock "WebSocket CLIENT": who gets it knows that the page is gone
 //	pong         {}
 //	bye          {}
 //
 //	host → page
-//	welcome      {}                   the host is there: say hello
+//	welcome      {}                   say hello, and subscribe to everything
+//	lost         {}                   the program has ended; what is sent before the next welcome is not heard
 //	connected    {wiki, user}
 //	disconnected {code, reason, retry}
 //	message      {data}               the envelope
 //	error        {about, type, code, message}
 //	token        {refused}            asks for one; after refused one that the page has in stock will not do
-//	restart      {}                   the program was started again, or the page was thought dead: say hello and subscribe again
 //	failed       {message}            the program cannot run here
 //	ping         {}                   answer pong
-//
-// The program itself gets the messages from hello to bye that concern it, and from the host, without a client, online and offline.
 package main
 
 func main() {

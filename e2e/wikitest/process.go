@@ -97,6 +97,9 @@ func (w *Wiki) upArgs() ([]string, error) {
 	if o.TLS {
 		args = append(args, "--tls")
 	}
+	for _, setting := range o.PHPIni {
+		args = append(args, "--ini", setting)
+	}
 	load := ""
 	switch o.Load {
 	case "":

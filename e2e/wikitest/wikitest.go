@@ -42,6 +42,8 @@ type Options struct {
 	Load string
 	// Settings is PHP, without "<?php", at the end of the settings.
 	Settings string
+	// PHPIni are settings of PHP, as "NAME=VALUE".
+	PHPIni []string
 	// NoRelayBinary leaves bin/ out of the extension's folder.
 	NoRelayBinary bool
 	// Extensions are further extensions, as "NAME=FOLDER". Their folders

@@ -8,6 +8,7 @@ use DeferredUpdates;
 use MediaWiki\Extension\WebSocket\Settings;
 use MediaWiki\Extension\WebSocket\TroubleLog;
 use MediaWiki\Extension\WebSocket\WikiIdentity;
+use MWCallableUpdate;
 use Throwable;
 
 /**
@@ -41,7 +42,10 @@ class RelayManager {
 	 * Look after the relay when the response has gone out.
 	 */
 	public function schedule(): void {
-		DeferredUpdates::addCallableUpdate( [ $this, 'ensure' ] );
+		$update = new MWCallableUpdate( [ $this, 'ensure' ], __METHOD__ );
+		// It has nothing to do with the database.
+		$update->setTransactionRoundRequirement( MWCallableUpdate::TRX_ROUND_ABSENT );
+		DeferredUpdates::addUpdate( $update );
 	}
 
 	/**
@@ -75,7 +79,12 @@ class RelayManager {
 
 	private function mayStart(): bool {
 		return $this->settings->autostart && $this->settings->relay === null && !$this->isCommandLine
-			&& !$this->settings->errors && !$this->cooldown->isActive( 'start' );
+			&& !$this->settings->errors && !$this->cooldown->isActive( $this->attempt() );
+	}
+
+	/** An administrator who has mended a setting does not have to wait. */
+	private function attempt(): string {
+		return 'start-' . $this->starter->fingerprint();
 	}
 
 	private function startAndRegister(): RelayAnswer {
@@ -83,7 +92,7 @@ class RelayManager {
 			fn () => $this->registrar->register()->status !== RelayAnswer::ABSENT
 		);
 		if ( $problem !== null ) {
-			$this->cooldown->start( 'start', self::RETRY_SECONDS );
+			$this->cooldown->start( $this->attempt(), self::RETRY_SECONDS );
 			$this->log->error( 'The relay was not started: {problem}', $problem );
 			return new RelayAnswer( RelayAnswer::ABSENT );
 		}

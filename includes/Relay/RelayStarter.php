@@ -80,6 +80,11 @@ class RelayStarter {
 		}
 	}
 
+	/** @return string Another one when it would be started in another way */
+	public function fingerprint(): string {
+		return md5( json_encode( [ $this->findBinary(), $this->config() ], JSON_PARTIAL_OUTPUT_ON_ERROR ) );
+	}
+
 	/** @return array<string,string> The relay's configuration; it holds no secrets */
 	private function config(): array {
 		return array_filter( [
@@ -159,9 +164,8 @@ class RelayStarter {
 			null => "$binary was not ready within " . self::START_SECONDS . " s and was ended; it said $said",
 			self::BAD_CONFIGURATION => "it does not accept its configuration and said $said; "
 				. 'mend the $wgWebSocket… setting that this names',
-			self::TAKEN => "it said $said; if that is the relay of another wiki, set \$wgWebSocketDirectory to "
-				. 'the same folder in all wikis that share it; if it is another program, or a relay that was started '
-				. 'with other settings, end it or set another $wgWebSocketPort',
+			self::TAKEN => "it said $said; wikis that share a relay need the same \$wgWebSocketDirectory, others "
+				. 'another $wgWebSocketPort, and a relay that was started with other settings has to be ended',
 			default => "$binary ended with code $code and said $said",
 		};
 	}

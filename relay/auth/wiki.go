@@ -70,7 +70,7 @@ func ParseWiki(id string, body []byte) (*Wiki, error) {
 // jsonFault says what is wrong without the values, which may be keys.
 func jsonFault(err error) string {
 	var typ *json.UnmarshalTypeError
-	if errors.As(err, &typ) {
+	if errors.As(err, &typ) && typ.Field != "" {
 		return fmt.Sprintf("%q is not a %s", typ.Field, typ.Type)
 	}
 	if text, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {

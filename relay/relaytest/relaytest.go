@@ -5,14 +5,13 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -21,11 +20,12 @@ import (
 
 	"mediawiki-websocket/relay/auth"
 	"mediawiki-websocket/relay/config"
+	"mediawiki-websocket/relay/relaytest/leak"
 	"mediawiki-websocket/relay/server"
 )
 
-// Patience is how long a test waits for what must come; it bounds a failure and measures nothing.
-const Patience = 10 * time.Second
+// Patience is how long a test waits for what must come.
+const Patience = leak.Patience
 
 // Wiki returns a wiki whose key is made from its id, with one origin.
 func Wiki(id, origin string, private bool) *auth.Wiki {
@@ -198,19 +198,24 @@ func (r *Relay) Await(t testing.TB, what string, wanted func(Stats) bool) {
 	}
 }
 
-// Main runs a package's tests and fails when they leave goroutines behind.
-func Main(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	for end := time.Now().Add(Patience); code == 0 && runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			stacks := make([]byte, 1<<20)
-			fmt.Fprintf(os.Stderr, "goroutines left behind:\n%s\n", stacks[:runtime.Stack(stacks, true)])
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
-
 // Pipe opens a bare connection to a relay of [StartPiped].
 func (r *Relay) Pipe(ctx context.Context) (net.Conn, error) { return r.pipe.dial(ctx) }
+
+// Fails tries to start a relay as [Start] does, and returns the error that it must end with.
+func Fails(t testing.TB, change func(*config.Config)) *config.Exit {
+	t.Helper()
+	cfg := config.Default()
+	cfg.Listen = "127.0.0.1:0"
+	change(cfg)
+	s, err := server.New(cfg, slog.New(slog.DiscardHandler))
+	if err == nil {
+		if err = s.Open(); err == nil {
+			s.Close()
+		}
+	}
+	var exit *config.Exit
+	if !errors.As(err, &exit) {
+		t.Fatalf("the relay started, or ended with %v", err)
+	}
+	return exit
+}

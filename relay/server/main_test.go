@@ -5,9 +5,10 @@ import (
 
 	"mediawiki-websocket/relay/config"
 	"mediawiki-websocket/relay/relaytest"
+	"mediawiki-websocket/relay/relaytest/leak"
 )
 
-func TestMain(m *testing.M) { relaytest.Main(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 const (
 	publicOrigin  = "https://a.example"

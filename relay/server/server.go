@@ -52,6 +52,7 @@ type Server struct {
 	lock            *os.File
 	addresses       []net.Addr // of the TCP listeners: plain, TLS
 	stop            chan struct{}
+	closing         sync.Once
 	loops           sync.WaitGroup
 	failed          chan error // a listener that broke down
 }
@@ -151,8 +152,10 @@ func (s *Server) Failed() <-chan error { return s.failed }
 func (s *Server) Addresses() []net.Addr { return s.addresses }
 
 // Close takes no more connections, tells the clients when to come back, ends their connections and returns when everything has ended, within ten
-// seconds.
-func (s *Server) Close() {
+// seconds. A second call does nothing more.
+func (s *Server) Close() { s.closing.Do(s.close) }
+
+func (s *Server) close() {
 	s.ready.Store(false)
 	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
 	defer cancel()

@@ -36,7 +36,7 @@ export function fold( before, msg, page ) {
 		rev: kind === 'edited' ? rev : ( before ? before.rev : 0 ),
 		user: String( msg.user || '' ),
 		time: String( msg.time || '' ),
-		target: String( msg.target || '' )
+		target: String( msg.target || '' ).replace( /_/g, ' ' )
 	};
 }
 

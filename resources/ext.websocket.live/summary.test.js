@@ -32,8 +32,8 @@ test( 'edits are counted, the same one once', () => {
 test( 'deletion, restoration and move are told as such', () => {
 	assert.equal( fold( null, { event: 'delete', user: 'Ada' }, page ).kind, 'deleted' );
 	assert.equal( fold( null, { event: 'restore', user: 'Ada' }, page ).kind, 'restored' );
-	const moved = fold( fold( null, edit( 11 ), page ), { event: 'move', user: 'Bob', target: 'New' }, page );
-	assert.deepEqual( [ moved.kind, moved.target, moved.user, moved.count ], [ 'moved', 'New', 'Bob', 1 ] );
+	const moved = fold( fold( null, edit( 11 ), page ), { event: 'move', user: 'Bob', target: 'New_name' }, page );
+	assert.deepEqual( [ moved.kind, moved.target, moved.user, moved.count ], [ 'moved', 'New name', 'Bob', 1 ] );
 } );
 
 test( 'anything else is nothing', () => {

@@ -99,7 +99,7 @@ class FakeRelayServer {
 			$this->answer( $stream, $etag === null ? 404 : ( $isSame ? 304 : 200 ) );
 		} elseif ( $this->mode === 'refuse-bad' && str_contains( $body, '"bad' ) ) {
 			$this->answer( $stream, 403, $this->error( 'message 0: bad type' ) );
-		} elseif ( $this->mode === 'know-registered' && !$this->wikis ) {
+		} elseif ( $this->mode === 'unknown-wiki' || ( $this->mode === 'know-registered' && !$this->wikis ) ) {
 			$this->answer( $stream, 401, $this->error( 'unknown wiki' ) );
 		} elseif ( $this->mode === 'chunked' ) {
 			$error = $this->error( "line\nbreak" );

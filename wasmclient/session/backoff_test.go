@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mediawiki-websocket/relay/wire"
 	"mediawiki-websocket/wasmclient/session"
 )
 
@@ -110,7 +111,8 @@ func TestThousandBrowsersSpreadOverTheWindow(t *testing.T) {
 		var browsers []*browser
 		for i := range 1000 {
 			b := &browser{t: t, down: true}
-			b.Session = session.New(session.Config{Dial: b.dial, Rand: rand.New(rand.NewPCG(1, uint64(i))).Float64})
+			b.Session = session.New(session.Config{Dial: b.dial, Rand: rand.New(rand.NewPCG(1, uint64(i))).Float64,
+				Limits: wire.DefaultLimits()})
 			go b.Run()
 			b.open("WS1")
 			browsers = append(browsers, b)

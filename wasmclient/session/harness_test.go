@@ -30,7 +30,7 @@ func in(t *testing.T, test func(t *testing.T, b *browser)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &browser{t: t, random: 0.5}
-		b.Session = session.New(session.Config{Dial: b.dial, Rand: func() float64 { return b.random }})
+		b.Session = session.New(session.Config{Dial: b.dial, Rand: func() float64 { return b.random }, Limits: wire.DefaultLimits()})
 		ran := make(chan struct{})
 		go func() { b.Run(); close(ran) }()
 		test(t, b)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"mediawiki-websocket/relay/wire"
@@ -8,6 +9,7 @@ import (
 
 // A reply is what the answer to a command means.
 type reply struct {
+	id         int
 	op         string
 	client     string        // register, send: the tab that hears of an error
 	typ        string        // subscribe, send
@@ -21,8 +23,8 @@ type reply struct {
 func (s *Session) command(c *Command, r reply) {
 	s.lastID++
 	c.ID = s.lastID
-	r.op, r.typ = c.Op, c.Type
-	s.replies[c.ID] = r
+	r.id, r.op, r.typ = c.ID, c.Op, c.Type
+	s.replies = append(s.replies, r)
 	s.link.socket.Send(c)
 }
 
@@ -32,8 +34,10 @@ func (s *Session) received(f *Frame) {
 	}
 	switch {
 	case f.Reply:
-		if r, ok := s.replies[f.ID]; ok {
-			delete(s.replies, f.ID)
+		i := slices.IndexFunc(s.replies, func(r reply) bool { return r.id == f.ID })
+		if i >= 0 {
+			r := s.replies[i]
+			s.replies = slices.Delete(s.replies, i, i+1)
 			s.answered(r, f)
 		}
 	case f.Op == wire.OpExpire:
@@ -84,14 +88,9 @@ func (s *Session) turnedAway(err *wire.Error) {
 }
 
 func (s *Session) subscriptionRefused(r reply, err *wire.Error) {
-	if s.types[r.typ] != r.sub {
-		return // nobody wants it any more
-	}
 	r.sub.refused = true
-	for _, m := range s.tabs {
-		if m.types[r.typ] {
-			m.Fail(Failure{Op: r.op, Type: r.typ, Error: *err})
-		}
+	for _, m := range r.sub.tabs { // none, if nobody wants it any more
+		m.Fail(Failure{Op: r.op, Type: r.typ, Error: *err})
 	}
 }
 

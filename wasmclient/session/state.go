@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"mediawiki-websocket/relay/wire"
@@ -67,11 +68,10 @@ func (s *Session) admitted(f *Frame, introduced []string) {
 	}
 	s.heard()
 	s.introduce(introduced)
-	s.resubs = 0
-	for t, sub := range s.types {
+	s.resubs = len(s.types)
+	for _, sub := range s.types {
 		sub.refused = false
-		s.resubs++
-		s.command(&Command{Op: wire.OpSubscribe, Type: t}, reply{sub: sub, again: true})
+		s.command(&Command{Op: wire.OpSubscribe, Type: sub.typ}, reply{sub: sub, again: true})
 	}
 	if s.resubs == 0 {
 		s.announce()
@@ -80,14 +80,13 @@ func (s *Session) admitted(f *Frame, introduced []string) {
 
 // introduce brings the relay's list of tabs up to date with what changed since connect was sent.
 func (s *Session) introduce(introduced []string) {
-	known := make(map[string]bool)
 	for _, client := range introduced {
-		if known[client] = true; s.member(client) == nil {
+		if s.member(client) == nil {
 			s.link.socket.Send(&Command{Op: wire.OpRelease, Client: client})
 		}
 	}
 	for _, m := range s.tabs {
-		if !known[m.client] {
+		if !slices.Contains(introduced, m.client) {
 			s.command(&Command{Op: wire.OpRegister, Client: m.client}, reply{client: m.client})
 		}
 	}
@@ -136,7 +135,7 @@ func (s *Session) unlink() {
 	s.stable.stop()
 	s.token.answered()
 	replies := s.replies
-	s.replies = make(map[int]reply)
+	s.replies = nil
 	for _, r := range replies {
 		if r.sent {
 			s.fail(r.client, Failure{Op: wire.OpSend, Type: r.typ,
@@ -188,7 +187,7 @@ func (s *Session) sleep() {
 	s.attempts = 0
 	s.deadline.stop()
 	s.token.answered()
-	clear(s.types)
+	s.types = nil
 	s.queue.drain()
 }
 

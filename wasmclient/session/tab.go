@@ -10,7 +10,6 @@ import (
 type member struct {
 	Tab
 	client string
-	types  map[string]bool
 	hidden bool
 	told   bool // it knows whether there is a connection
 	live   bool // and that there is
@@ -19,7 +18,8 @@ type member struct {
 
 // A subscription is a type that at least one tab wants.
 type subscription struct {
-	tabs    int
+	typ     string
+	tabs    []*member
 	refused bool
 }
 
@@ -33,7 +33,7 @@ func (s *Session) Join(client, url string, token *Token, tab Tab) {
 			m.Tab, m.told, m.live, m.hidden = tab, false, false, false
 			s.tell(m)
 		} else {
-			s.tabs = append(s.tabs, &member{Tab: tab, client: client, types: make(map[string]bool)})
+			s.tabs = append(s.tabs, &member{Tab: tab, client: client})
 			s.arrived(client)
 		}
 		if changed {
@@ -71,8 +71,8 @@ func (s *Session) Leave(client string) {
 			return
 		}
 		s.queue.forget(client)
-		for t := range m.types {
-			s.unsubscribe(t)
+		for _, sub := range slices.Clone(s.types) {
+			s.unsubscribe(m, sub)
 		}
 		if s.usable() {
 			s.link.socket.Send(&Command{Op: wire.OpRelease, Client: client})
@@ -86,18 +86,16 @@ func (s *Session) Leave(client string) {
 // Subscribe gives a tab the messages of a type. Again is the same as once.
 func (s *Session) Subscribe(client, typ string) {
 	s.post(func() {
-		m := s.member(client)
-		if m == nil || m.types[typ] {
+		m, sub := s.member(client), s.subscription(typ)
+		if m == nil || sub != nil && slices.Contains(sub.tabs, m) {
 			return
 		}
-		m.types[typ] = true
-		sub := s.types[typ]
 		if sub == nil {
-			sub = &subscription{}
-			s.types[typ] = sub
+			sub = &subscription{typ: typ}
+			s.types = append(s.types, sub)
 		}
-		sub.tabs++
-		if s.usable() && (sub.tabs == 1 || sub.refused) {
+		sub.tabs = append(sub.tabs, m)
+		if s.usable() && (len(sub.tabs) == 1 || sub.refused) {
 			sub.refused = false
 			s.command(&Command{Op: wire.OpSubscribe, Type: typ}, reply{sub: sub})
 		}
@@ -107,22 +105,35 @@ func (s *Session) Subscribe(client, typ string) {
 // Unsubscribe ends it.
 func (s *Session) Unsubscribe(client, typ string) {
 	s.post(func() {
-		if m := s.member(client); m != nil && m.types[typ] {
-			delete(m.types, typ)
-			s.unsubscribe(typ)
+		if sub := s.subscription(typ); sub != nil {
+			s.unsubscribe(s.member(client), sub)
 		}
 	})
 }
 
-func (s *Session) unsubscribe(typ string) {
-	sub := s.types[typ]
-	if sub.tabs--; sub.tabs > 0 {
+// unsubscribe takes a tab, if it is there, from a subscription and gives it up with the last.
+func (s *Session) unsubscribe(m *member, sub *subscription) {
+	i := slices.Index(sub.tabs, m)
+	if i < 0 {
 		return
 	}
-	delete(s.types, typ)
-	if s.usable() && !sub.refused {
-		s.command(&Command{Op: wire.OpUnsubscribe, Type: typ}, reply{})
+	if sub.tabs = slices.Delete(sub.tabs, i, i+1); len(sub.tabs) > 0 {
+		return
 	}
+	i = slices.Index(s.types, sub)
+	s.types = slices.Delete(s.types, i, i+1)
+	if s.usable() && !sub.refused {
+		s.command(&Command{Op: wire.OpUnsubscribe, Type: sub.typ}, reply{})
+	}
+}
+
+func (s *Session) subscription(typ string) *subscription {
+	for _, sub := range s.types {
+		if sub.typ == typ {
+			return sub
+		}
+	}
+	return nil
 }
 
 // Visible tells whether a tab can be seen. A tab is taken as visible when it joins.
@@ -139,8 +150,12 @@ func (s *Session) Visible(client string, visible bool) {
 
 // deliver hands a message to the tabs that want it and are meant.
 func (s *Session) deliver(f *Frame) {
-	for _, m := range s.tabs {
-		if m.types[f.Type] && m.client != f.From && (len(f.To) == 0 || slices.Contains(f.To, m.client)) {
+	sub := s.subscription(f.Type)
+	if sub == nil {
+		return
+	}
+	for _, m := range sub.tabs {
+		if m.client != f.From && (len(f.To) == 0 || slices.Contains(f.To, m.client)) {
 			m.Deliver(f.Payload)
 		}
 	}

@@ -10,6 +10,7 @@ use MediaWiki\Extension\WebSocket\Tests\PublishingTestCase;
 use Psr\Log\LogLevel;
 use RuntimeException;
 use TestLogger;
+use Wikimedia\ScopedCallback;
 
 /**
  * @covers \MediaWiki\Extension\WebSocket\Publisher
@@ -21,7 +22,7 @@ class PublisherTest extends PublishingTestCase {
 
 	protected function setUp(): void {
 		parent::setUp();
-		$this->logger = new TestLogger( true );
+		$this->logger = new TestLogger( true, null, true );
 		$this->setLogger( 'WebSocket', $this->logger );
 	}
 
@@ -32,7 +33,10 @@ class PublisherTest extends PublishingTestCase {
 	/** @return string[] */
 	private function logged( string $level ): array {
 		$entries = array_filter( $this->logger->getBuffer(), static fn ( $entry ) => $entry[0] === $level );
-		return array_column( $entries, 1 );
+		return array_values( array_map(
+			static fn ( $entry ) => strtr( $entry[1], [ '{problem}' => $entry[2]['problem'] ?? '' ] ),
+			$entries
+		) );
 	}
 
 	public function testMessagesOfARequestLeaveTogether(): void {
@@ -134,6 +138,29 @@ class PublisherTest extends PublishingTestCase {
 		$this->assertSame( [], $this->logged( LogLevel::ERROR ) );
 	}
 
+	public function testRelayThatRefusesTheWikiIsLoggedOnce(): void {
+		$this->useRelay( 'unknown-wiki' );
+		for ( $i = 0; $i < 3; $i++ ) {
+			$this->publisher()->publish( 'T', $i );
+			DeferredUpdates::doUpdates();
+		}
+		$this->assertCount( 1, $this->logged( LogLevel::ERROR ), 'not with each edit' );
+		$this->assertStringContainsString( '$wgWebSocketDirectory', $this->logged( LogLevel::ERROR )[0] );
+	}
+
+	/** On the web an edit and its recent change come from two deferred updates. */
+	public function testMessagesOfSeveralUpdatesLeaveTogether(): void {
+		$scope = DeferredUpdates::preventOpportunisticUpdates();
+		foreach ( [ 'A', 'B', 'C' ] as $type ) {
+			DeferredUpdates::addCallableUpdate( function () use ( $type ) {
+				$this->publisher()->publish( $type, 1 );
+			} );
+		}
+		DeferredUpdates::doUpdates();
+		ScopedCallback::consume( $scope );
+		$this->assertSame( [ 3 ], array_map( 'count', $this->relay->published() ) );
+	}
+
 	public static function unsendable(): array {
 		return [
 			'no type' => [ '', 'm', null, false ],
@@ -155,7 +182,8 @@ class PublisherTest extends PublishingTestCase {
 		$this->assertFalse( $this->publisher()->publish( $type, $msg, $from, $to ) );
 		$this->assertTrue( $this->publisher()->publish( 'Good', 1 ) );
 		$this->assertSame( [ [ 'type' => 'Good', 'msg' => 1 ] ], $this->published() );
-		$this->assertSame( [ 'A message was not sent: {problem}' ], $this->logged( LogLevel::ERROR ) );
+		$this->assertCount( 1, $this->logged( LogLevel::ERROR ) );
+		$this->assertStringStartsWith( 'A message was not sent: ', $this->logged( LogLevel::ERROR )[0] );
 	}
 
 	public function testWithoutRelayNothingIsAnError(): void {

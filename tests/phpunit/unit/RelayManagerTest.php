@@ -22,6 +22,7 @@ use TestLogger;
 class RelayManagerTest extends MediaWikiUnitTestCase {
 	private string $directory;
 	private TestLogger $logger;
+	private string $fingerprint = 'way';
 
 	protected function setUp(): void {
 		parent::setUp();
@@ -50,6 +51,7 @@ class RelayManagerTest extends MediaWikiUnitTestCase {
 			->willReturnOnConsecutiveCalls( ...$answers );
 		$starter = $this->createMock( RelayStarter::class );
 		$starter->expects( $this->exactly( $starts ) )->method( 'start' )->willReturn( $problem );
+		$starter->method( 'fingerprint' )->willReturn( $this->fingerprint );
 		$cooldown = Fixtures::cooldown( $this->directory );
 		return new RelayManager(
 			Fixtures::settings( $values ),
@@ -117,12 +119,14 @@ class RelayManagerTest extends MediaWikiUnitTestCase {
 		$this->manager( [ $absent ], 1, [], false, 'chmod +x it' )->ensure();
 		$this->assertSame( 'The relay was not started: chmod +x it', $this->log() );
 		$this->manager( [ $absent ], 0, [], false, 'chmod +x it' )->ensure();
-		touch( "{$this->directory}/cooldown-start", time() - 1 );
+		touch( "{$this->directory}/cooldown-start-way", time() - 1 );
 		$this->manager( [ $absent ], 1, [], false, 'chmod +x it' )->ensure();
 		$this->assertCount( 1, $this->logger->getBuffer(), 'the same trouble is not logged with each view' );
-		touch( "{$this->directory}/cooldown-start", time() - 1 );
+		touch( "{$this->directory}/cooldown-start-way", time() - 1 );
 		$this->manager( [ $absent ], 1, [], false, 'something else' )->ensure();
 		$this->assertCount( 2, $this->logger->getBuffer(), 'other trouble is' );
+		$this->fingerprint = 'other-way';
+		$this->manager( [ $absent, new RelayAnswer( 200 ) ], 1 )->ensure();
 	}
 
 	public function testRefusedRegistrationIsLogged(): void {

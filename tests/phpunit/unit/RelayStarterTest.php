@@ -208,6 +208,14 @@ class RelayStarterTest extends MediaWikiUnitTestCase {
 		$this->assertStringNotContainsString( "\n", $problem );
 	}
 
+	public function testFingerprintChangesWithTheSettings(): void {
+		$fingerprint = $this->starter()->fingerprint();
+		$this->assertSame( $fingerprint, $this->starter()->fingerprint() );
+		foreach ( [ 'WebSocketPort' => 9, 'WebSocketLog' => '/l', 'WebSocketBinary' => '/b' ] as $name => $value ) {
+			$this->assertNotSame( $fingerprint, $this->starter( [ $name => $value ] )->fingerprint(), $name );
+		}
+	}
+
 	public function testMissingBinary(): void {
 		unlink( $this->binary );
 		$problem = $this->start();

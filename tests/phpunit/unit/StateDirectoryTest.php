@@ -76,7 +76,7 @@ class StateDirectoryTest extends MediaWikiUnitTestCase {
 		chmod( $this->parent, 0777 );
 		$problem = Fixtures::directory( [ 'WebSocketDirectory' => $this->parent ] )->create();
 		chmod( $this->parent, 0700 );
-		$this->assertStringContainsString( 'chmod 700', $problem );
+		$this->assertStringContainsString( 'mode 700', $problem );
 		$this->assertFileDoesNotExist( "{$this->parent}/.htaccess" );
 	}
 

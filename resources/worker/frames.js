@@ -1,0 +1,98 @@
+/*
+ * JSON of the relay ↔ plain members for the program. The frames are those of the Go package relay/wire, the members those of the package
+ * comment of wasmclient/main.go.
+ */
+
+/**
+ * Write a command. Members that are empty are left out.
+ *
+ * @param {number} id 0 for none
+ * @param {string} op
+ * @param {string} type
+ * @param {string} client
+ * @param {string} token
+ * @param {string[]} clients of the command connect
+ * @return {string}
+ */
+export function encodeCommand( id, op, type, client, token, clients ) {
+	return JSON.stringify( {
+		op,
+		id: id || undefined,
+		type: type || undefined,
+		client: client || undefined,
+		token: token || undefined,
+		clients: op === 'connect' ? clients : undefined
+	} );
+}
+
+/**
+ * Write a message, but for its id and what comes before. The message is JSON already and goes on unchanged.
+ *
+ * @param {string} client
+ * @param {{type: string, to: string[], json: string}} message
+ * @return {{body: string, bytes: number}} the size is that of the body
+ */
+export function encodeBody( client, message ) {
+	const head = JSON.stringify( {
+		op: 'send', type: message.type, from: client, to: message.to.length ? message.to : ''
+	} );
+	const body = head.slice( 1, -1 ) + ',"msg":' + message.json + '}';
+	return { body, bytes: new TextEncoder().encode( body ).length };
+}
+
+/**
+ * Complete a message with the id of its command.
+ *
+ * @param {number} id
+ * @param {string} body
+ * @return {string}
+ */
+export function encodeMessage( id, body ) {
+	return '{"id":' + id + ',' + body;
+}
+
+/**
+ * Read a frame.
+ *
+ * @param {string} text
+ * @return {Object|null} null when it is no frame
+ */
+export function decode( text ) {
+	let frame;
+	try {
+		frame = JSON.parse( text );
+	} catch ( e ) {
+		return null;
+	}
+	if ( !frame || typeof frame !== 'object' ) {
+		return null;
+	}
+	if ( frame.ok ) {
+		return { id: frame.id, reply: true, wiki: frame.ok.wiki, user: frame.ok.user, ping: frame.ok.ping };
+	}
+	if ( frame.error ) {
+		return { id: frame.id, reply: true, error: frame.error.code || 'internal', message: frame.error.message };
+	}
+	if ( typeof frame.op === 'string' ) {
+		return { op: frame.op, after: frame.after };
+	}
+	if ( typeof frame.type !== 'string' ) {
+		return null;
+	}
+	return { type: frame.type, from: frame.from, to: recipients( frame.to ), data: frame };
+}
+
+/**
+ * Read "to" in each form that it may have on the wire: an array of ids or one comma-separated string; nothing and zero mean everyone.
+ *
+ * @param {*} to
+ * @return {string[]} empty for everyone
+ */
+export function recipients( to ) {
+	if ( !to ) {
+		return [];
+	}
+	return ( Array.isArray( to ) ? to : String( to ).split( ',' ) )
+		.map( ( id ) => String( id ).trim() )
+		.filter( ( id ) => id !== '' && id !== '0' );
+}

@@ -1,0 +1,61 @@
+/*
+ * Hosts the Go program (wasmclient/) for the pages of this browser. The same file runs as a SharedWorker, as a dedicated Worker and, as the
+ * last resort, in the page, where it finds its port on its own script element.
+ */
+import 'wasm_exec';
+import { Ports } from './ports.js';
+import { Program } from './program.js';
+
+const ports = new Ports( ( client, message ) => program.deliver( client, message ) );
+const program = new Program( {
+	post: ( client, message ) => ports.post( client, message ),
+	lost: () => {
+		ports.forget();
+		ports.broadcast( { op: 'lost' } );
+	},
+	welcome: () => ports.broadcast( { op: 'welcome' } ),
+	failed: ( message ) => ports.broadcast( { op: 'failed', message } )
+} );
+
+[ 'online', 'offline' ].forEach( ( name ) => {
+	self.addEventListener( name, () => program.deliver( '', { op: 'online', online: name === 'online' } ) );
+} );
+
+if ( typeof document !== 'undefined' ) {
+	tidyGlobals();
+	ports.add( document.currentScript.webSocketPort );
+} else if ( 'onconnect' in self ) {
+	self.onconnect = ( event ) => ports.add( event.ports[ 0 ] );
+	ports.keepChecking();
+} else {
+	ports.add( self );
+}
+
+/**
+ * In a page, take what Go's support code put into the global object out of the way of scripts that look at "process" to see whether they run in
+ * Node: it is there only while the program starts.
+ */
+function tidyGlobals() {
+	const own = {};
+	[ 'Go', 'process', 'path' ].forEach( ( name ) => {
+		own[ name ] = self[ name ];
+		delete self[ name ];
+	} );
+	program.env.Go = () => new own.Go();
+	const run = own.Go.prototype.run;
+	own.Go.prototype.run = function ( instance ) {
+		const before = { process: self.process, path: self.path };
+		Object.assign( self, { process: own.process, path: own.path } );
+		try {
+			return run.call( this, instance );
+		} finally {
+			Object.keys( before ).forEach( ( name ) => {
+				if ( before[ name ] === undefined ) {
+					delete self[ name ];
+				} else {
+					self[ name ] = before[ name ];
+				}
+			} );
+		}
+	};
+}
