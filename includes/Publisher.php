@@ -83,6 +83,11 @@ class Publisher {
 	public function flush(): void {
 		$envelopes = $this->ready;
 		$this->ready = [];
+		$problem = $this->tokens->getProblem();
+		if ( $envelopes && $problem !== null ) {
+			$this->troubleLog->error( 'Nothing is published: {problem}', $problem );
+			return;
+		}
 		try {
 			foreach ( $this->batches( $envelopes ) as $batch ) {
 				if ( !$this->post( $batch ) ) {

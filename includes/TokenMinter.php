@@ -77,6 +77,11 @@ class TokenMinter {
 			: substr( hash_hmac( 'sha256', "session $sessionId", (string)$this->wiki->key ), 0, 32 );
 	}
 
+	/** @return string|null Why nothing can be signed, and what to do; null: it can */
+	public function getProblem(): ?string {
+		return $this->wiki->problem;
+	}
+
 	private function sign( array $claims ): string {
 		if ( $this->wiki->key === null ) {
 			throw new RuntimeException( (string)$this->wiki->problem );

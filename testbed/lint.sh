@@ -30,7 +30,7 @@ check_php_syntax() {
 	while read -r f; do php -l "$f" >/dev/null || ok=''; done < <(files .php)
 	[ -n "$ok" ]
 }
-check_phpcs() { files .php | xargs -r phpcs -q -s --standard=testbed/phpcs.xml; }
+check_phpcs() { files .php | xargs -r phpcs -q -s --standard=.phpcs.xml; }
 check_extension() {
 	local v
 	for v in 1.39 1.43; do

@@ -19,8 +19,8 @@ class RelayAddress {
 	public function __construct( Settings $settings, StateDirectory $directory ) {
 		$relay = $settings->relay;
 		if ( $relay === null ) {
-			$socket = $directory->getControlSocket();
-			$this->control = $socket === null ? null : "unix://$socket";
+			// In a folder that cannot be trusted the socket may be anybody's, and would be told the wiki's key.
+			$this->control = $directory->getProblem() === null ? "unix://{$directory->getControlSocket()}" : null;
 			$this->public = 'tcp://' . $this->reachable( $settings->listen ?? ":{$settings->port}" );
 		} elseif ( str_starts_with( $relay, 'unix:' ) ) {
 			$this->control = $relay;

@@ -19,6 +19,7 @@ class RelayClient {
 	private const CONNECTION_TIMED_OUT = 110;
 	private const CHUNK_BYTES = 65536;
 	private const ANSWER_BYTES = 65536;
+	private const MESSAGE_BYTES = 256;
 	private const COOLDOWN = 'relay-timeout';
 
 	/**
@@ -184,7 +185,11 @@ class RelayClient {
 		// From brace to brace, because the body may come in chunks.
 		$error = preg_match( '/\{.*\}/s', $body, $match ) ? json_decode( $match[0], true ) : null;
 		$message = $error['error']['message'] ?? trim( $body );
-		return is_string( $message ) ? substr( preg_replace( '/[\x00-\x1f\x7f]+/', ' ', $message ), 0, 256 ) : '';
+		if ( !is_string( $message ) ) {
+			return '';
+		}
+		$line = preg_replace( '/[\p{Cc}\p{Zl}\p{Zp}]+/u', ' ', mb_scrub( $message, 'UTF-8' ) );
+		return mb_strcut( $line, 0, self::MESSAGE_BYTES, 'UTF-8' );
 	}
 
 	/**

@@ -155,7 +155,7 @@ class RelayStarter {
 
 	private function said( string $file ): string {
 		$text = trim( (string)file_get_contents( $file, false, null, 0, self::ERROR_BYTES ) );
-		return preg_replace( '/[\x00-\x1f\x7f]+/', ' ', $text );
+		return preg_replace( '/[\p{Cc}\p{Zl}\p{Zp}]+/u', ' ', mb_scrub( $text, 'UTF-8' ) );
 	}
 
 	private function explain( string $binary, ?int $code, string $said ): string {

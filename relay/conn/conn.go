@@ -4,7 +4,6 @@ package conn
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"io"
 	"sync"
 	"time"
@@ -94,8 +93,6 @@ func (c *Conn) serve() {
 
 // readPool holds buffers for whole messages; what a message leaves behind is copied out of them.
 var readPool = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
-
-var errOver = errors.New("over")
 
 // read reads one message and does what it says.
 func (c *Conn) read(typ websocket.MessageType, r io.Reader) error {

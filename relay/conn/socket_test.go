@@ -39,8 +39,8 @@ func pair(t *testing.T, kind string, small bool) (*socket, net.Conn, *sync.WaitG
 			t.Fatal(err)
 		}
 		if small {
-			here.(*net.TCPConn).SetWriteBuffer(4 << 10)
-			there.(*net.TCPConn).SetReadBuffer(4 << 10)
+			here.(*net.TCPConn).SetWriteBuffer(64 << 10)
+			there.(*net.TCPConn).SetReadBuffer(64 << 10)
 		}
 	}
 	var wg sync.WaitGroup
@@ -142,7 +142,7 @@ func TestCloseWritesWhatIsQueuedFirst(t *testing.T) {
 }
 
 func TestOutboxAtItsLimitAndOnePast(t *testing.T) {
-	s, peer, _ := pair(t, "pipe", false)
+	s, _, _ := pair(t, "pipe", false)
 	s.limit = 100
 	if !s.Queue(make([]byte, 1000)) {
 		t.Error("a single frame past the limit must be taken")
@@ -150,7 +150,7 @@ func TestOutboxAtItsLimitAndOnePast(t *testing.T) {
 	if s.Queue(make([]byte, 1)); s.verdict.Code != 4000 {
 		t.Error("a frame past the limit was taken")
 	}
-	s, peer, _ = pair(t, "pipe", false)
+	s, peer, _ := pair(t, "pipe", false)
 	s.limit = 100
 	s.Queue(make([]byte, 60))
 	if s.Queue(make([]byte, 40)); s.verdict.Code != 0 {

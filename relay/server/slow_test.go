@@ -24,24 +24,29 @@ func raw(t *testing.T, r *relaytest.Relay, subprotocol string, frames ...string)
 	}
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(3 * relaytest.Patience))
-	request := "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-	if subprotocol != "" {
-		request += "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
-	}
-	request += "\r\n"
-	for _, f := range frames { // in the same write: what follows the handshake at once must not be lost
-		if len(f) >= 126 {
-			t.Fatal("too long for this test's frames")
-		}
-		request += "\x81" + string([]byte{0x80 | byte(len(f))}) + "\x00\x00\x00\x00" + f
-	}
-	io.WriteString(c, request)
+	io.WriteString(c, handshake(subprotocol, frames...))
 	in := bufio.NewReader(c)
 	answer, err := http.ReadResponse(in, nil)
 	if err != nil || answer.StatusCode != 101 {
 		t.Fatalf("handshake: %v %v", answer, err)
 	}
 	return c, in
+}
+
+// handshake returns a handshake with frames in the same write: what follows at once must not be lost.
+func handshake(subprotocol string, frames ...string) string {
+	request := "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+	if subprotocol != "" {
+		request += "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
+	}
+	request += "\r\n"
+	for _, f := range frames {
+		if len(f) >= 126 {
+			panic("too long for this test's frames")
+		}
+		request += "\x81" + string([]byte{0x80 | byte(len(f))}) + "\x00\x00\x00\x00" + f
+	}
+	return request
 }
 
 // readFrame returns the opcode and the payload of the next frame.

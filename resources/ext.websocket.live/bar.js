@@ -1,92 +1,78 @@
-import { formatTime } from './summary.js';
-
 /**
- * @param {string} name
- * @param {string} className
- * @param {string} [text]
- * @return {HTMLElement}
- */
-function element( name, className, text ) {
-	const node = document.createElement( name );
-	node.className = className;
-	node.textContent = text || '';
-	return node;
-}
-
-function link( className, href, text ) {
-	const a = element( 'a', className, text );
-	a.href = href;
-	return a;
-}
-
-function sentence( summary ) {
-	const time = formatTime( summary.time, mw.config.get( 'wgUserLanguage' ), new Date() );
-	switch ( summary.kind ) {
-		case 'deleted':
-			return mw.message( 'websocket-live-deleted', summary.user, time ).text();
-		case 'restored':
-			return mw.message( 'websocket-live-restored', summary.user, time ).text();
-		case 'moved':
-			return mw.message( 'websocket-live-moved', summary.user, summary.target ).text();
-	}
-	return summary.count > 1 ?
-		mw.message( 'websocket-live-edited-many', summary.count, summary.user, time ).text() :
-		mw.message( 'websocket-live-edited', summary.user, time ).text();
-}
-
-/**
- * The bar above the page's text. It is empty, and takes no room, until there is something to say; screen readers have to know a live region
- * before its text changes.
+ * The bar at the top of the content. It is in the document from the beginning, empty: what is said later in a region that is there already is
+ * read aloud by screen readers.
  */
 export class Bar {
-	constructor() {
-		this.region = element( 'div', 'ext-websocket-live' );
-		this.region.setAttribute( 'role', 'status' );
-		this.region.setAttribute( 'aria-live', 'polite' );
-		const body = document.querySelector( '#bodyContent, .mw-body-content' );
-		if ( body ) {
-			body.insertBefore( this.region, body.firstChild );
-		} else {
-			mw.util.$content[ 0 ].parentNode.insertBefore( this.region, mw.util.$content[ 0 ] );
+	/**
+	 * @param {Document} document
+	 * @param {Object} texts label, changes, reload, dismiss
+	 * @param {Object} actions
+	 * @param {string} actions.page the address of the page
+	 * @param {function()} actions.reload
+	 */
+	constructor( document, texts, actions ) {
+		const element = ( name, part, text ) => {
+			const made = document.createElement( name );
+			made.className = 'ext-websocket-live-' + part;
+			made.textContent = text || '';
+			return made;
+		};
+		this.root = element( 'div', 'bar' );
+		this.root.setAttribute( 'role', 'region' );
+		this.root.setAttribute( 'aria-label', texts.label );
+		this.status = element( 'span', 'text' );
+		this.status.setAttribute( 'role', 'status' );
+		this.status.setAttribute( 'aria-live', 'polite' );
+		this.tools = element( 'span', 'tools' );
+		this.changes = element( 'a', 'link', texts.changes );
+		this.reload = element( 'a', 'link', texts.reload );
+		this.reload.href = actions.page;
+		this.reload.addEventListener( 'click', ( event ) => {
+			if ( !event.ctrlKey && !event.metaKey && !event.shiftKey ) {
+				event.preventDefault();
+				actions.reload();
+			}
+		} );
+		this.dismiss = element( 'button', 'dismiss', '\u00d7' );
+		this.dismiss.type = 'button';
+		this.dismiss.title = texts.dismiss;
+		this.dismiss.setAttribute( 'aria-label', texts.dismiss );
+		this.dismiss.addEventListener( 'click', () => this.hide() );
+		[ this.changes, this.reload, this.dismiss ].forEach( ( tool ) => this.tools.appendChild( tool ) );
+		this.root.appendChild( this.status );
+		this.root.appendChild( this.tools );
+		this.hide();
+	}
+
+	/**
+	 * Put the bar into the page.
+	 *
+	 * @param {Document} document
+	 */
+	insert( document ) {
+		// Each skin has at least one of them.
+		const place = document.getElementById( 'bodyContent' ) || document.getElementById( 'mw-content-text' ) ||
+			document.querySelector( '.mw-body-content' );
+		if ( place ) {
+			place.parentNode.insertBefore( this.root, place );
 		}
 	}
 
 	/**
-	 * @param {Object} summary See fold()
-	 * @param {number} revision The revision that the page shows
+	 * @param {string} text
+	 * @param {string} changes the address of the changes, '' for none
 	 */
-	show( summary, revision ) {
-		const bar = element( 'div', 'ext-websocket-live-bar' );
-		bar.setAttribute( 'role', 'group' );
-		bar.setAttribute( 'aria-label', mw.message( 'websocket-live-label' ).text() );
-		bar.appendChild( element( 'span', 'ext-websocket-live-text', sentence( summary ) ) );
-		if ( summary.kind === 'edited' ) {
-			bar.appendChild( link( 'ext-websocket-live-changes',
-				mw.util.getUrl( null, { diff: summary.rev, oldid: revision } ),
-				mw.message( 'websocket-live-show-changes' ).text() ) );
-		}
-		bar.appendChild( this.reloadLink( summary ) );
-		const dismiss = element( 'button', 'ext-websocket-live-dismiss', '×' );
-		dismiss.type = 'button';
-		dismiss.title = mw.message( 'websocket-live-dismiss' ).text();
-		dismiss.setAttribute( 'aria-label', dismiss.title );
-		// What happens next brings it back, with all changes since the page was loaded.
-		dismiss.addEventListener( 'click', () => this.region.replaceChildren() );
-		bar.appendChild( dismiss );
-		this.region.replaceChildren( bar );
+	show( text, changes ) {
+		this.root.classList.add( 'ext-websocket-live-shown' );
+		this.tools.hidden = false;
+		this.changes.hidden = !changes;
+		this.changes.href = changes;
+		this.status.textContent = text;
 	}
 
-	reloadLink( summary ) {
-		const isElsewhere = summary.kind === 'moved' && summary.target !== '';
-		const a = link( 'ext-websocket-live-reload', isElsewhere ? mw.util.getUrl( summary.target ) : location.href,
-			mw.message( 'websocket-live-reload' ).text() );
-		if ( !isElsewhere ) {
-			a.addEventListener( 'click', ( event ) => {
-				// With a fragment in the address the link alone would only scroll.
-				event.preventDefault();
-				location.reload();
-			} );
-		}
-		return a;
+	hide() {
+		this.root.classList.remove( 'ext-websocket-live-shown' );
+		this.tools.hidden = true;
+		this.status.textContent = '';
 	}
 }

@@ -1,33 +1,39 @@
-/**
- * Tells the reader of a page that somebody else has changed it.
+/*
+ * Tells a reader that the page on the screen is not the current one any more.
  */
 import { Bar } from './bar.js';
-import { fold } from './summary.js';
+import { clock, nothing, say, take, wanted } from './news.js';
 
-const revision = mw.config.get( 'wgRevisionId' );
-const page = { revision, user: mw.config.get( 'wgUserName' ) };
-let summary = null;
-let bar = null;
+const config = ( name ) => mw.config.get( name );
 
-function show() {
-	// The number of changes needs the plural rules of the reader's language, which one change does not.
-	if ( summary.count > 1 && summary.kind === 'edited' ) {
-		mw.loader.using( 'mediawiki.jqueryMsg' ).then( () => bar.show( summary, revision ) );
-	} else {
-		bar.show( summary, revision );
-	}
+function start() {
+	const revision = config( 'wgRevisionId' );
+	const name = config( 'wgPageName' );
+	const time = clock( config( 'wgUserLanguage' ), Date.now );
+	const bar = new Bar( document, {
+		label: mw.msg( 'websocket-live-label' ),
+		changes: mw.msg( 'websocket-live-show-changes' ),
+		reload: mw.msg( 'websocket-live-reload' ),
+		dismiss: mw.msg( 'websocket-live-dismiss' )
+	}, {
+		page: mw.util.getUrl( name ),
+		reload: () => location.reload()
+	} );
+	bar.insert( document );
+
+	let news = nothing();
+	window.webSocket.subscribe( config( 'wsWikiID' ) + '@page/' + config( 'wgArticleId' ), ( data ) => {
+		const next = take( news, data.msg, { revision, user: config( 'wgUserName' ) } );
+		// Only the wiki sends these; a relay that is open to everybody may not know.
+		if ( next === news || !data.wiki ) {
+			return;
+		}
+		news = next;
+		const { key, params, changes } = say( news, time );
+		bar.show( mw.msg( key, ...params ), changes ? mw.util.getUrl( name, { diff: changes, oldid: revision } ) : '' );
+	} );
 }
 
-mw.hook( 'wikipage.content' ).add( () => {
-	if ( bar || !revision || mw.config.get( 'wgAction' ) !== 'view' || mw.config.get( 'wgCurRevisionId' ) !== revision ) {
-		return;
-	}
-	bar = new Bar();
-	window.webSocket.subscribe( mw.config.get( 'wsWikiID' ) + '@page/' + mw.config.get( 'wgArticleId' ), ( data ) => {
-		const next = fold( summary, data.msg, page );
-		if ( next !== summary ) {
-			summary = next;
-			show();
-		}
-	} );
-} );
+if ( wanted( config ) && window.webSocket ) {
+	$( start );
+}

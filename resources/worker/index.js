@@ -2,6 +2,7 @@
  * Hosts the Go program (wasmclient/) for the pages of this browser. The same file runs as a SharedWorker, as a dedicated Worker and, as the
  * last resort, in the page, where it finds its port on its own script element.
  */
+import { before } from './before.js';
 import 'wasm_exec';
 import { Ports } from './ports.js';
 import { Program } from './program.js';
@@ -36,26 +37,27 @@ if ( typeof document !== 'undefined' ) {
  * Node: it is there only while the program starts.
  */
 function tidyGlobals() {
-	const own = {};
-	[ 'Go', 'process', 'path' ].forEach( ( name ) => {
-		own[ name ] = self[ name ];
-		delete self[ name ];
-	} );
-	program.env.Go = () => new own.Go();
-	const run = own.Go.prototype.run;
-	own.Go.prototype.run = function ( instance ) {
-		const before = { process: self.process, path: self.path };
-		Object.assign( self, { process: own.process, path: own.path } );
-		try {
-			return run.call( this, instance );
-		} finally {
-			Object.keys( before ).forEach( ( name ) => {
-				if ( before[ name ] === undefined ) {
-					delete self[ name ];
-				} else {
-					self[ name ] = before[ name ];
-				}
-			} );
-		}
+	const own = { Go: self.Go, process: self.process, path: self.path };
+	put( before );
+	program.env.Go = () => {
+		const go = new own.Go();
+		const run = go.run;
+		go.run = ( instance ) => {
+			put( own );
+			const running = run.call( go, instance );
+			put( before );
+			return running;
+		};
+		return go;
 	};
+}
+
+function put( values ) {
+	Object.keys( values ).forEach( ( name ) => {
+		if ( values[ name ] === undefined ) {
+			delete self[ name ];
+		} else {
+			self[ name ] = values[ name ];
+		}
+	} );
 }

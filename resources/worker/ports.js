@@ -30,6 +30,7 @@ export class Ports {
 	}
 
 	received( port, message ) {
+		this.all.add( port );
 		if ( message.op === 'hello' ) {
 			this.pages.set( message.client, { port, locked: false, heard: this.env.now() } );
 			this.deliver( message.client, message );
@@ -38,8 +39,10 @@ export class Ports {
 		const client = message.client;
 		const page = this.pages.get( client );
 		if ( !page || page.port !== port ) {
-			// It was thought dead.
-			if ( message.op !== 'bye' ) {
+			// It was thought dead, or the program has been started again.
+			if ( message.op === 'bye' ) {
+				this.all.delete( port );
+			} else {
 				port.postMessage( { op: 'welcome' } );
 			}
 			return;
@@ -67,7 +70,7 @@ export class Ports {
 	}
 
 	/**
-	 * Send a message to all pages, also to those that have not said hello.
+	 * Send a message to all pages that may be there, also to those that have not said hello.
 	 *
 	 * @param {Object} message
 	 */
@@ -88,20 +91,18 @@ export class Ports {
 	watch( client, page ) {
 		if ( this.env.locks ) {
 			page.locked = true;
-			this.env.locks.request( 'WebSocket ' + client, () => this.gone( client, page, true ) )
+			this.env.locks.request( 'WebSocket ' + client, () => this.gone( client, page ) )
 				.catch( () => {
 					page.locked = false;
 				} );
 		}
 	}
 
-	gone( client, page, dead ) {
+	gone( client, page ) {
+		this.all.delete( page.port );
 		if ( this.pages.get( client ) === page ) {
 			this.pages.delete( client );
 			this.deliver( client, { op: 'bye' } );
-		}
-		if ( dead ) {
-			this.all.delete( page.port );
 		}
 	}
 

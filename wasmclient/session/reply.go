@@ -1,7 +1,6 @@
 package session
 
 import (
-	"slices"
 	"time"
 
 	"mediawiki-websocket/relay/wire"
@@ -20,7 +19,7 @@ type reply struct {
 }
 
 // command sends a command that will be answered.
-func (s *Session) command(c *Command, r reply) {
+func (s *Session) command(c *Command, r *reply) {
 	s.lastID++
 	c.ID = s.lastID
 	r.id, r.op, r.typ = c.ID, c.Op, c.Type
@@ -34,11 +33,12 @@ func (s *Session) received(f *Frame) {
 	}
 	switch {
 	case f.Reply:
-		i := slices.IndexFunc(s.replies, func(r reply) bool { return r.id == f.ID })
-		if i >= 0 {
-			r := s.replies[i]
-			s.replies = slices.Delete(s.replies, i, i+1)
-			s.answered(r, f)
+		for i, r := range s.replies {
+			if r.id == f.ID {
+				s.replies = append(s.replies[:i], s.replies[i+1:]...)
+				s.answered(r, f)
+				break
+			}
 		}
 	case f.Op == wire.OpExpire:
 		s.renew()
@@ -49,7 +49,7 @@ func (s *Session) received(f *Frame) {
 	}
 }
 
-func (s *Session) answered(r reply, f *Frame) {
+func (s *Session) answered(r *reply, f *Frame) {
 	switch r.op {
 	case wire.OpConnect:
 		if f.Error != nil {
@@ -87,7 +87,7 @@ func (s *Session) turnedAway(err *wire.Error) {
 	s.retry(ended)
 }
 
-func (s *Session) subscriptionRefused(r reply, err *wire.Error) {
+func (s *Session) subscriptionRefused(r *reply, err *wire.Error) {
 	r.sub.refused = true
 	for _, m := range r.sub.tabs { // none, if nobody wants it any more
 		m.Fail(Failure{Op: r.op, Type: r.typ, Error: *err})
@@ -118,7 +118,7 @@ func (s *Session) Send(client string, m Message) {
 const idBytes = 24
 
 func (s *Session) transmit(item queued) {
-	s.command(&Command{Op: wire.OpSend, Type: item.message.Type, Body: item.message.Body}, reply{client: item.from, sent: true})
+	s.command(&Command{Op: wire.OpSend, Type: item.message.Type, Body: item.message.Body}, &reply{client: item.from, sent: true})
 }
 
 func (s *Session) failSend(item queued, code wire.Code, message string) {

@@ -100,8 +100,8 @@ type Session struct {
 	types    []*subscription
 	link     *Link
 	lastID   int
-	replies  []reply // to come, in the order of their commands
-	resubs   int     // replies that are still out while joining
+	replies  []*reply // to come, in the order of their commands
+	resubs   int      // replies that are still out while joining
 	moving   bool
 	ping     time.Duration
 	welcome  Welcome

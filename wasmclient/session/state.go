@@ -52,7 +52,7 @@ func (s *Session) opened() {
 	for _, m := range s.tabs[:min(len(s.tabs), s.config.Limits.Clients)] {
 		clients = append(clients, m.client)
 	}
-	s.command(&Command{Op: wire.OpConnect, Token: s.token.use(), Clients: clients}, reply{introduced: clients})
+	s.command(&Command{Op: wire.OpConnect, Token: s.token.use(), Clients: clients}, &reply{introduced: clients})
 }
 
 // admitted: connect was answered. The tabs hear of it when their subscriptions are in place again, so that what they fetch then has no gap to
@@ -71,7 +71,7 @@ func (s *Session) admitted(f *Frame, introduced []string) {
 	s.resubs = len(s.types)
 	for _, sub := range s.types {
 		sub.refused = false
-		s.command(&Command{Op: wire.OpSubscribe, Type: sub.typ}, reply{sub: sub, again: true})
+		s.command(&Command{Op: wire.OpSubscribe, Type: sub.typ}, &reply{sub: sub, again: true})
 	}
 	if s.resubs == 0 {
 		s.announce()
@@ -87,7 +87,7 @@ func (s *Session) introduce(introduced []string) {
 	}
 	for _, m := range s.tabs {
 		if !slices.Contains(introduced, m.client) {
-			s.command(&Command{Op: wire.OpRegister, Client: m.client}, reply{client: m.client})
+			s.command(&Command{Op: wire.OpRegister, Client: m.client}, &reply{client: m.client})
 		}
 	}
 }
@@ -227,7 +227,7 @@ func (s *Session) tokenChanged() {
 	case stopped:
 		s.begin()
 	case joining, connected:
-		s.command(&Command{Op: wire.OpRefresh, Token: s.token.use()}, reply{})
+		s.command(&Command{Op: wire.OpRefresh, Token: s.token.use()}, &reply{})
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *Session) arrived(client string) {
 	case idle, stopped:
 		s.begin()
 	case joining, connected:
-		s.command(&Command{Op: wire.OpRegister, Client: client}, reply{client: client})
+		s.command(&Command{Op: wire.OpRegister, Client: client}, &reply{client: client})
 		if s.state == connected {
 			s.tell(s.member(client))
 		}
@@ -60,18 +60,17 @@ func (s *Session) arrived(client string) {
 // Leave removes a tab. The last one closes the connection.
 func (s *Session) Leave(client string) {
 	s.post(func() {
-		i := slices.IndexFunc(s.tabs, func(m *member) bool { return m.client == client })
-		if i < 0 {
+		m := s.member(client)
+		if m == nil {
 			return
 		}
-		m := s.tabs[i]
-		s.tabs = slices.Delete(s.tabs, i, i+1)
+		s.tabs = without(s.tabs, m)
 		if len(s.tabs) == 0 {
 			s.sleep()
 			return
 		}
 		s.queue.forget(client)
-		for _, sub := range slices.Clone(s.types) {
+		for _, sub := range s.types {
 			s.unsubscribe(m, sub)
 		}
 		if s.usable() {
@@ -97,7 +96,7 @@ func (s *Session) Subscribe(client, typ string) {
 		sub.tabs = append(sub.tabs, m)
 		if s.usable() && (len(sub.tabs) == 1 || sub.refused) {
 			sub.refused = false
-			s.command(&Command{Op: wire.OpSubscribe, Type: typ}, reply{sub: sub})
+			s.command(&Command{Op: wire.OpSubscribe, Type: typ}, &reply{sub: sub})
 		}
 	})
 }
@@ -113,17 +112,21 @@ func (s *Session) Unsubscribe(client, typ string) {
 
 // unsubscribe takes a tab, if it is there, from a subscription and gives it up with the last.
 func (s *Session) unsubscribe(m *member, sub *subscription) {
-	i := slices.Index(sub.tabs, m)
-	if i < 0 {
+	if !slices.Contains(sub.tabs, m) {
 		return
 	}
-	if sub.tabs = slices.Delete(sub.tabs, i, i+1); len(sub.tabs) > 0 {
+	if sub.tabs = without(sub.tabs, m); len(sub.tabs) > 0 {
 		return
 	}
-	i = slices.Index(s.types, sub)
-	s.types = slices.Delete(s.types, i, i+1)
+	types := make([]*subscription, 0, len(s.types))
+	for _, other := range s.types {
+		if other != sub {
+			types = append(types, other)
+		}
+	}
+	s.types = types
 	if s.usable() && !sub.refused {
-		s.command(&Command{Op: wire.OpUnsubscribe, Type: sub.typ}, reply{})
+		s.command(&Command{Op: wire.OpUnsubscribe, Type: sub.typ}, &reply{})
 	}
 }
 
@@ -190,5 +193,21 @@ func (s *Session) tellEnded(e Ended) {
 
 // asleep: nobody looks, or there is no network.
 func (s *Session) asleep() bool {
-	return s.offline || !slices.ContainsFunc(s.tabs, func(m *member) bool { return !m.hidden })
+	for _, m := range s.tabs {
+		if !m.hidden {
+			return s.offline
+		}
+	}
+	return true
+}
+
+// without returns a copy of the tabs that lacks one: whoever walks through the list goes on undisturbed.
+func without(tabs []*member, gone *member) []*member {
+	rest := make([]*member, 0, len(tabs))
+	for _, m := range tabs {
+		if m != gone {
+			rest = append(rest, m)
+		}
+	}
+	return rest
 }

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"slices"
 	"time"
 
 	"mediawiki-websocket/relay/wire"
@@ -135,8 +134,8 @@ func (s *Session) ask() {
 
 func (s *Session) askNext() {
 	s.token.answered()
-	for _, m := range slices.Backward(s.tabs) {
-		if !m.asked {
+	for i := len(s.tabs) - 1; i >= 0; i-- {
+		if m := s.tabs[i]; !m.asked {
 			m.asked = true
 			s.token.asked = m.client
 			s.token.answer.start(tokenPatience, s.askNext)

@@ -196,9 +196,12 @@ class PublisherTest extends PublishingTestCase {
 
 	public function testWithoutKeyNothingIsSent(): void {
 		$this->overrideSettings( [ 'WebSocketKey' => 'nonsense' ] );
-		$this->publisher()->publish( 'T', 1 );
-		DeferredUpdates::doUpdates();
+		for ( $i = 0; $i < 2; $i++ ) {
+			$this->publisher()->publish( 'T', $i );
+			DeferredUpdates::doUpdates();
+		}
 		$this->assertSame( [], $this->relay->requests() );
-		$this->assertCount( 1, $this->logged( LogLevel::ERROR ) );
+		$this->assertCount( 1, $this->logged( LogLevel::ERROR ), 'not with each edit' );
+		$this->assertStringContainsString( '$wgWebSocketKey', $this->logged( LogLevel::ERROR )[0] );
 	}
 }

@@ -155,6 +155,16 @@ class RelayClientTest extends MediaWikiUnitTestCase {
 		$this->assertSame( RelayAnswer::ABSENT, $client->control( 'PUT', '/api/wikis/x', [], 'the key' )->status );
 	}
 
+	public function testKeyIsNotGivenToWhoeverMadeASocketInAPublicFolder(): void {
+		$this->start( 'ok' );
+		$this->assertTrue( $this->client()->control( 'PUT', '/api/wikis/x', [], 'the key' )->isOk() );
+		chmod( $this->directory, 0777 );
+		$answer = $this->client()->control( 'PUT', '/api/wikis/x', [], 'the key' );
+		chmod( $this->directory, 0700 );
+		$this->assertSame( RelayAnswer::ABSENT, $answer->status );
+		$this->assertCount( 1, $this->relay->requests() );
+	}
+
 	public function testRelayThatNeverAnswers(): void {
 		$this->listen( "unix://{$this->directory}/control.sock" );
 		$this->assertTimesOut( $this->client() );

@@ -1,0 +1,115 @@
+/*
+ * What the bar says: from what happened to the page to a message and links. Nothing here touches the document.
+ */
+
+/**
+ * @typedef {Object} News
+ * @property {number} edits how many, since the page was loaded
+ * @property {number} last the newest revision of those
+ * @property {Object|null} event what happened last, as the wiki told it
+ */
+
+/**
+ * @return {News}
+ */
+export function nothing() {
+	return { edits: 0, last: 0, event: null };
+}
+
+/**
+ * Take in what happened.
+ *
+ * @param {News} news
+ * @param {Object} event the message of the wiki
+ * @param {{revision: number, user: string|null}} reader the revision on the screen, and who looks at it
+ * @return {News} the same object when there is nothing new for this reader
+ */
+export function take( news, event, reader ) {
+	if ( !event || reader.user !== null && event.user === reader.user ) {
+		return news;
+	}
+	switch ( event.event ) {
+		case 'edit':
+		case 'create': {
+			const rev = Number( event.rev );
+			return rev > Math.max( reader.revision, news.last ) ? { edits: news.edits + 1, last: rev, event } : news;
+		}
+		case 'move':
+			if ( event.rev && Number( event.rev ) <= reader.revision ) {
+				return news;
+			}
+			// A move has a revision of its own, which changes nothing in the text.
+			return { edits: news.edits, last: Math.max( news.last, Number( event.rev ) || 0 ), event };
+		case 'delete':
+		case 'restore':
+			return { edits: news.edits, last: news.last, event };
+	}
+	return news;
+}
+
+/**
+ * Say it.
+ *
+ * @param {News} news with an event
+ * @param {function(string): string} time writes an ISO time for the reader
+ * @return {{key: string, params: Array, changes: number}} the message, its parameters, and the revision that a link to the changes goes to, 0 for
+ *  no link
+ */
+export function say( news, time ) {
+	const { event } = news;
+	const at = time( event.time );
+	switch ( event.event ) {
+		case 'delete':
+			return { key: 'websocket-live-deleted', params: [ event.user, at ], changes: 0 };
+		case 'restore':
+			return { key: 'websocket-live-restored', params: [ event.user, at ], changes: 0 };
+		case 'move':
+			return {
+				key: 'websocket-live-moved',
+				params: [ event.user, String( event.target || '' ).replace( /_/g, ' ' ) ],
+				changes: 0
+			};
+	}
+	return news.edits > 1 ?
+		{ key: 'websocket-live-edited-many', params: [ news.edits, event.user, at ], changes: news.last } :
+		{ key: 'websocket-live-edited', params: [ event.user, at ], changes: news.last };
+}
+
+/**
+ * Make a writer of times: today only the time of day, before that also the date.
+ *
+ * @param {string} language the reader's
+ * @param {function(): number} now
+ * @return {function(string): string}
+ */
+export function clock( language, now ) {
+	const write = ( date, options ) => {
+		try {
+			return new Intl.DateTimeFormat( language, options ).format( date );
+		} catch ( e ) {
+			// A language that only MediaWiki knows.
+			return new Intl.DateTimeFormat( undefined, options ).format( date );
+		}
+	};
+	return ( iso ) => {
+		const date = new Date( iso );
+		if ( isNaN( date ) ) {
+			return '';
+		}
+		const today = new Date( now() ).toDateString() === date.toDateString();
+		return write( date, today ?
+			{ hour: 'numeric', minute: 'numeric' } :
+			{ year: 'numeric', month: 'short', day: 'numeric', hour: 'numeric', minute: 'numeric' } );
+	};
+}
+
+/**
+ * Whether the bar has a place on this page: a reader of a difference or of an old revision knows that it is not the current one.
+ *
+ * @param {function(string): *} config
+ * @return {boolean}
+ */
+export function wanted( config ) {
+	return config( 'wgAction' ) === 'view' && config( 'wgArticleId' ) > 0 && config( 'wgRevisionId' ) > 0 &&
+		config( 'wgRevisionId' ) === config( 'wgCurRevisionId' ) && !config( 'wgDiffNewId' );
+}

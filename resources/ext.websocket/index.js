@@ -1,0 +1,59 @@
+/*
+ * window.webSocket, for all scripts of a wiki. It costs nothing until it is used: the client, which is much larger, is loaded then, and outside
+ * of the page where the browser allows it.
+ */
+import { address } from './address.js';
+import { Carrier } from './carrier.js';
+import { createPage } from './page.js';
+import { Tokens } from './token.js';
+
+const config = ( name ) => mw.config.get( name );
+const settings = config( 'wsConfig' ) || {};
+const tokens = new Tokens( settings, ( ...request ) => fetch( ...request ) );
+
+// Made here and not by the wiki: readers of one cached page are several clients.
+const id = 'WS' + Array.from(
+	crypto.getRandomValues( new Uint8Array( 15 ) ),
+	( byte ) => ( '0' + byte.toString( 16 ) ).slice( -2 )
+).join( '' );
+// Scripts that tell the wiki who they are, so that they are not told their own news, read it here.
+mw.config.set( 'wsClientID', id );
+
+const page = createPage( {
+	id,
+	able: typeof WebAssembly === 'object' && typeof WebSocket === 'function' && typeof MessageChannel === 'function' &&
+		typeof fetch === 'function' && !!settings.worker && !!settings.wasm,
+	carrier: ( receive, failed ) => new Carrier( {
+		url: settings.worker,
+		name: 'WebSocket ' + config( 'wsWikiID' ) + ' ' + ( config( 'wgUserName' ) || '' ),
+		receive,
+		failed
+	} ),
+	hello: () => Object.assign( { url: address( config, location ), wasm: settings.wasm }, tokens.stock() ),
+	token: ( refused ) => tokens.get( refused ),
+	document,
+	locks: navigator.locks,
+	afterLoad( run ) {
+		if ( document.readyState === 'complete' ) {
+			run();
+		} else {
+			// What others do at load comes first.
+			addEventListener( 'load', () => setTimeout( run ) );
+		}
+	},
+	event: ( name, value ) => mw.hook( 'webSocket.' + name ).fire( value ),
+	log: ( text ) => mw.log.error( 'WebSocket: ' + text ),
+	// Like an exception in any other event handler.
+	report: ( error ) => setTimeout( () => {
+		throw error;
+	} )
+} );
+
+window.webSocket = page.api;
+document.addEventListener( 'visibilitychange', page.look );
+addEventListener( 'pagehide', page.hide );
+addEventListener( 'pageshow', ( event ) => {
+	if ( event.persisted ) {
+		page.show();
+	}
+} );
