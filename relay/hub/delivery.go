@@ -32,29 +32,36 @@ func (h *Hub) NewDelivery(origin *Member) *Delivery { return &Delivery{hub: h, o
 // Deliver queues m for everybody who wants it. It writes nothing.
 func (d *Delivery) Deliver(m *engine.Message) {
 	h := d.hub
-	var frame []byte
 	h.clientsMu.RLock()
 	defer h.clientsMu.RUnlock()
 	if m.Recipients != nil {
 		d.direct(m)
 		return
 	}
-	s := h.stripe(m.Key)
+	d.bytes += len(d.toClassic(m, d.toSubscribers(m)))
+}
+
+func (d *Delivery) toSubscribers(m *engine.Message) (frame []byte) {
+	s := d.hub.stripe(m.Key)
 	s.mu.RLock()
+	defer s.mu.RUnlock()
 	if ch := s.channels[m.Key]; ch != nil {
 		for _, sub := range ch.subs {
 			frame = d.give(sub.member, m, frame)
 		}
 	}
-	s.mu.RUnlock()
-	h.classicMu.RLock()
-	for _, member := range h.classic {
+	return frame
+}
+
+func (d *Delivery) toClassic(m *engine.Message, frame []byte) []byte {
+	d.hub.classicMu.RLock()
+	defer d.hub.classicMu.RUnlock()
+	for _, member := range d.hub.classic {
 		if member.sees(m.Key) {
 			frame = d.give(member, m, frame)
 		}
 	}
-	h.classicMu.RUnlock()
-	d.bytes += len(frame)
+	return frame
 }
 
 // direct delivers a message that names its recipients.

@@ -1,0 +1,52 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"mediawiki-websocket/relay/config"
+	"mediawiki-websocket/relay/wire"
+)
+
+func parse(t *testing.T, env map[string]string, args ...string) *config.Config {
+	t.Helper()
+	c, err := config.Parse(args, func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestFlagsWinOverTheFileAndTheFileOverTheEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.json")
+	os.WriteFile(file, []byte(`{"listen":"127.0.0.1:1","control":"/file/c","log":"/file/log","open":true}`), 0o600)
+	env := map[string]string{"RUNTIME_DIRECTORY": "/run/r", "STATE_DIRECTORY": "/state"}
+	c := parse(t, env, "--config", file, "--log", "/flag/log", "--open=false")
+	if c.Listen != "127.0.0.1:1" || c.Control != "/file/c" || c.Log != "/flag/log" || c.State != "/state/wikis.json" || c.Open {
+		t.Errorf("%+v", c)
+	}
+	if c = parse(t, env); c.Control != "/run/r/control.sock" || c.Listen != "127.0.0.1:1729" {
+		t.Errorf("%+v", c)
+	}
+	if c = parse(t, nil, "--control", "x/c.sock"); c.State != filepath.Join(filepath.Dir(c.Control), "wikis.json") || !filepath.IsAbs(c.Control) {
+		t.Errorf("%+v", c)
+	}
+	if c = parse(t, nil, "--open"); c.Control != "" || c.State != "" || c.Limits != wire.DefaultLimits() {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestEveryLimitCanBeSet(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config.json")
+	os.WriteFile(file, []byte(`{"open":true,"frameBytes":1,"publishBytes":2,"typeBytes":3,"clientBytes":4,"types":5,"clients":6,"recipients":7,"publishBatch":8,
+		"depth":9,"outboxBytes":10,"connectSeconds":0.5,"pingSeconds":12,"pingTimeoutSeconds":13,"writeSeconds":14,"drainSeconds":15}`), 0o600)
+	c := parse(t, nil, "--config", file)
+	want := wire.Limits{FrameBytes: 1, PublishBytes: 2, TypeBytes: 3, ClientBytes: 4, Types: 5, Clients: 6, Recipients: 7, PublishBatch: 8, Depth: 9, OutboxBytes: 10,
+		ConnectTimeout: time.Second / 2, PingInterval: 12 * time.Second, PingTimeout: 13 * time.Second, WriteTimeout: 14 * time.Second}
+	if c.Limits != want || c.Drain != 15*time.Second {
+		t.Errorf("%+v %s", c.Limits, c.Drain)
+	}
+}
