@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	bar     = `document.querySelector( '.ext-websocket-live-bar:not( [hidden] )' )`
+	bar     = `document.querySelector( '.ext-websocket-live-shown' )`
 	barText = `( ` + bar + ` || { textContent: '' } ).textContent`
 )
 
@@ -78,11 +78,8 @@ func TestBar(t *testing.T) {
 	tab.WaitFor(barText + `.includes( '3' )`)
 
 	old := wikitest.Eval[int64](tab, `mw.config.get( 'wgRevisionId' )`)
-	tab.Run(bar + `.querySelector( '[class*="reload"]' ).click()`)
-	tab.WaitFor(`window.mw && mw.config && mw.config.get( 'wgRevisionId' ) > ` + wikitest.Eval[string](tab, `String( `+itoa(old)+` )`))
-
-	w.API(t, wikitest.Params{"action": "delete", "title": "Bar page"})
-	waitConnected(tab)
+	tab.Run(bar + `.querySelector( 'a:not( [href*="diff="] )' ).click()`)
+	tab.WaitFor(`window.mw && mw.config && mw.config.get( 'wgRevisionId' ) > ` + itoa(old))
 }
 
 // TestBarOnDeletionMoveAndInterfaceLanguage: other things than edits, and a reader whose interface is German, on a page that came from the cache.

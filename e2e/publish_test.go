@@ -51,7 +51,7 @@ func TestSavesWithoutRelay(t *testing.T) {
 		w.Edit(t, "Saved", "Text.")
 	})
 	t.Run("frozen", func(t *testing.T) {
-		w := wikitest.Start(t, wikitest.Options{Server: "php"})
+		w := wikitest.Start(t, wikitest.Options{Server: "php", Settings: "$wgWebSocketPublishTimeout = 0.1;"})
 		w.Get(t, "/index.php/Main_Page")
 		pid := w.WaitRelay(t).PID
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
@@ -67,7 +67,7 @@ func TestSavesWithoutRelay(t *testing.T) {
 	})
 	t.Run("black hole", func(t *testing.T) {
 		port := blackHole(t)
-		w := wikitest.Start(t, wikitest.Options{Server: "php", Settings: fmt.Sprintf("$wgWebSocketRelay = '127.0.0.1:%d';", port)})
+		w := wikitest.Start(t, wikitest.Options{Server: "php", Settings: fmt.Sprintf("$wgWebSocketPublishTimeout = 0.1; $wgWebSocketRelay = '127.0.0.1:%d';", port)})
 		w.Edit(t, "Saved", "Text.")
 		if !strings.Contains(w.Log(), fmt.Sprint(port)) {
 			t.Errorf("the log does not name the relay that does not answer:\n%s", w.Log())

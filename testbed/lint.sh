@@ -40,6 +40,7 @@ check_extension() {
 check_scripts() { { files .sh; echo .ci/run; } | xargs shellcheck; }
 
 staticcheck=$project/.cache/bin/staticcheck
+if [ ! -x "$staticcheck" ] || [ ! -d node_modules ]; then die 'The linters are not there: run make install'; fi
 wasm_packages=(./relay/wire/... ./wasmclient/...)
 check 'gofmt' check_gofmt
 check 'go vet' go vet ./...

@@ -9,4 +9,4 @@ fi
 mapfile -t packages < <(go list ./... | grep -v '/e2e\(/\|$\)')
 go test "${packages[@]}"
 mapfile -t tests < <(find resources -name '*.test.js' -o -name '*.test.mjs' | sort)
-if [ ${#tests[@]} != 0 ]; then node --test "${tests[@]}"; fi
+if [ ${#tests[@]} != 0 ]; then node --test --test-reporter=spec "${tests[@]}"; fi

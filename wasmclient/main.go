@@ -46,6 +46,7 @@
 //	error        {about, type, code, message}
 //	token        {refused}            asks for one; after refused one that the page has in stock will not do
 //	failed       {message}            the program cannot run here
+//	lock         {name}               the host holds this Web Lock: who gets it knows that the host is gone
 //	ping         {}                   answer pong
 package main
 

@@ -20,7 +20,8 @@ func (b *Builder) Wasm() error {
 	}
 	defer os.RemoveAll(tmp)
 	out := filepath.Join(tmp, "client.wasm")
-	if _, err := b.goTool(wasmEnv, "build", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", out, "./wasmclient"); err != nil {
+	// Without inlining the file is a tenth larger, but repeats itself: 4 % less after gzip. The client waits for people and networks, not for calls.
+	if _, err := b.goTool(wasmEnv, "build", "-trimpath", "-gcflags=all=-l", "-ldflags", "-s -w -buildid=", "-o", out, "./wasmclient"); err != nil {
 		return err
 	}
 	wasm, err := os.ReadFile(out)

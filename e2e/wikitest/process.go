@@ -73,6 +73,9 @@ func up(o Options) (*Wiki, error) {
 	return w, nil
 }
 
+// patientPublish keeps a busy machine from losing the message that a test waits for: after a relay took longer than this PHP leaves it alone for a while.
+const patientPublish = "$wgWebSocketPublishTimeout = 10;\n"
+
 func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		field *string
@@ -121,7 +124,7 @@ func (w *Wiki) upArgs() ([]string, error) {
 		args = append(args, "--ext", e)
 	}
 	settings := filepath.Join(w.Dir, "test.php")
-	if err := os.WriteFile(settings, []byte("<?php\n"+load+o.Settings+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(settings, []byte("<?php\n"+load+patientPublish+o.Settings+"\n"), 0o644); err != nil {
 		return nil, err
 	}
 	return append(args, "--settings", settings), nil
@@ -274,7 +277,7 @@ func (w *Wiki) AddWiki(t testing.TB, path, name, settings string) *Wiki {
 		t.Fatal(err)
 	}
 	file := filepath.Join(w.Dir, name+".php")
-	text := "<?php\nwfLoadExtension( 'WebSocket' );\n" + settings + "\n"
+	text := "<?php\nwfLoadExtension( 'WebSocket' );\n" + patientPublish + settings + "\n"
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -16,12 +16,14 @@ func Run(cfg *config.Config) error {
 	if cfg.Daemon && parent == nil {
 		return daemonize()
 	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP) // before anybody is told that the relay is there
 	s, log, err := start(cfg, parent != nil)
 	tell(parent, err)
 	if err != nil {
 		return err
 	}
-	return live(s, log)
+	return live(s, log, signals)
 }
 
 func start(cfg *config.Config, detached bool) (*Server, *logFile, error) {
@@ -40,10 +42,8 @@ func start(cfg *config.Config, detached bool) (*Server, *logFile, error) {
 	return s, out, err
 }
 
-// live waits for signals; it is the owner of the relay's end.
-func live(s *Server, log *logFile) error {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+// live does what signals say; it is the owner of the relay's end.
+func live(s *Server, log *logFile, signals <-chan os.Signal) error {
 	notify("READY=1")
 	for {
 		select {

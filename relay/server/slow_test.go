@@ -93,7 +93,7 @@ func TestReaderThatStopsHarmsNobodyElse(t *testing.T) {
 		good = append(good, c)
 	}
 	r.Await(t, "subscriptions", func(s relaytest.Stats) bool { return s.Connections == 6 })
-	const messages = 1000
+	const messages = 450
 	padding := strings.Repeat("x", 30000)
 	done := make(chan string, len(good))
 	for _, c := range good {

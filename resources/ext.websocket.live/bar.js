@@ -13,6 +13,12 @@ export class Bar {
 	constructor( document, texts, actions ) {
 		const element = ( name, part, text ) => {
 			const made = document.createElement( name );
+			// The following classes are used here:
+			// * ext-websocket-live-bar
+			// * ext-websocket-live-text
+			// * ext-websocket-live-tools
+			// * ext-websocket-live-link
+			// * ext-websocket-live-dismiss
 			made.className = 'ext-websocket-live-' + part;
 			made.textContent = text || '';
 			return made;
@@ -26,9 +32,10 @@ export class Bar {
 		this.tools = element( 'span', 'tools' );
 		this.changes = element( 'a', 'link', texts.changes );
 		this.reload = element( 'a', 'link', texts.reload );
-		this.reload.href = actions.page;
+		this.page = actions.page;
 		this.reload.addEventListener( 'click', ( event ) => {
-			if ( !event.ctrlKey && !event.metaKey && !event.shiftKey ) {
+			// The link is for another tab, and for a page that has moved away from here.
+			if ( this.reload.getAttribute( 'href' ) === this.page && !event.ctrlKey && !event.metaKey && !event.shiftKey ) {
 				event.preventDefault();
 				actions.reload();
 			}
@@ -61,12 +68,14 @@ export class Bar {
 	/**
 	 * @param {string} text
 	 * @param {string} changes the address of the changes, '' for none
+	 * @param {string} [moved] the new address of the page
 	 */
-	show( text, changes ) {
+	show( text, changes, moved ) {
 		this.root.classList.add( 'ext-websocket-live-shown' );
 		this.tools.hidden = false;
 		this.changes.hidden = !changes;
 		this.changes.href = changes;
+		this.reload.href = moved || this.page;
 		this.status.textContent = text;
 	}
 

@@ -29,8 +29,15 @@ function start() {
 			return;
 		}
 		news = next;
-		const { key, params, changes } = say( news, time );
-		bar.show( mw.msg( key, ...params ), changes ? mw.util.getUrl( name, { diff: changes, oldid: revision } ) : '' );
+		// Counting needs the plural rules of the reader's language, which the first change can do without.
+		mw.loader.using( news.edits > 1 ? 'mediawiki.jqueryMsg' : [] ).then( () => {
+			const { key, params, changes } = say( news, time );
+			bar.show(
+				mw.msg( key, ...params ),
+				changes ? mw.util.getUrl( name, { diff: changes, oldid: revision } ) : '',
+				news.event.event === 'move' ? mw.util.getUrl( news.event.target ) : ''
+			);
+		} );
 	} );
 }
 

@@ -33,6 +33,7 @@ export function createPage( env ) {
 	let hidden = false;
 	let queue = [];
 	let unlock = null;
+	let vigil = null;
 
 	const post = ( message ) => {
 		if ( welcome ) {
@@ -61,6 +62,32 @@ export function createPage( env ) {
 				post( { op: 'locked' } );
 			} ) ).catch( () => {} ); // the host asks for signs of life instead
 		}
+	}
+
+	// A shared host may end without a word.
+	function watch( name ) {
+		if ( env.locks && !vigil ) {
+			const mine = vigil = new AbortController();
+			env.locks.request( name, { signal: mine.signal }, () => {
+				if ( vigil === mine ) {
+					again();
+				}
+			} ).catch( () => {} ); // given up
+		}
+	}
+
+	function giveUpWatch() {
+		if ( vigil ) {
+			vigil.abort();
+			vigil = null;
+		}
+	}
+
+	function again() {
+		giveUpWatch();
+		welcome = false;
+		change( false );
+		carrier.start();
 	}
 
 	function change( now ) {
@@ -93,6 +120,9 @@ export function createPage( env ) {
 			case 'token':
 				env.token( message.refused ).then( ( answer ) => post( Object.assign( { op: 'token' }, answer ) ) );
 				break;
+			case 'lock':
+				watch( message.name );
+				break;
 			case 'ping':
 				post( { op: 'pong' } );
 				break;
@@ -104,6 +134,7 @@ export function createPage( env ) {
 
 	function giveUp( why ) {
 		failed = true;
+		welcome = false;
 		queue = [];
 		env.log( 'no connection from this page: ' + why );
 		change( false );
@@ -196,19 +227,21 @@ export function createPage( env ) {
 		hide() {
 			post( { op: 'bye' } );
 			welcome = false;
+			giveUpWatch();
 			if ( unlock ) {
 				unlock();
 				unlock = null;
 			}
 		},
 		show() {
-			if ( carrier && !failed ) {
+			if ( !carrier || failed ) {
+				return;
+			}
+			if ( carrier.shared ) {
+				again(); // the host may have ended in the meantime
+			} else {
 				change( false );
-				if ( carrier.shared ) {
-					carrier.start(); // the worker may have ended in the meantime
-				} else {
-					hello();
-				}
+				hello();
 			}
 		}
 	};

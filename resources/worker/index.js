@@ -28,6 +28,7 @@ if ( typeof document !== 'undefined' ) {
 } else if ( 'onconnect' in self ) {
 	self.onconnect = ( event ) => ports.add( event.ports[ 0 ] );
 	ports.keepChecking();
+	ports.hold( 'WebSocket host ' + self.crypto.getRandomValues( new Uint32Array( 4 ) ).join( '-' ) );
 } else {
 	ports.add( self );
 }

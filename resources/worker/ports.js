@@ -16,6 +16,23 @@ export class Ports {
 		this.env = Object.assign( { locks: self.navigator && self.navigator.locks, now: Date.now }, env );
 		this.pages = new Map();
 		this.all = new Set();
+		this.lock = '';
+	}
+
+	/**
+	 * Hold a lock as long as this host lives, and tell the pages its name: who gets it knows that the host is gone, of which nothing else would
+	 * tell. Only a host that does not belong to one page needs it.
+	 *
+	 * @param {string} name
+	 */
+	hold( name ) {
+		if ( this.env.locks ) {
+			this.env.locks.request( name, () => {
+				this.lock = name;
+				this.broadcast( { op: 'lock', name } );
+				return new Promise( () => {} );
+			} ).catch( () => {} ); // then they have to do without
+		}
 	}
 
 	/**
@@ -27,6 +44,9 @@ export class Ports {
 		port.onmessage = ( event ) => this.received( port, event.data );
 		this.all.add( port );
 		port.postMessage( { op: 'welcome' } );
+		if ( this.lock ) {
+			port.postMessage( { op: 'lock', name: this.lock } );
+		}
 	}
 
 	received( port, message ) {

@@ -15,9 +15,9 @@ export async function compile( url ) {
 		throw new CannotRun( 'no WebAssembly' );
 	}
 	if ( typeof DecompressionStream === 'function' && typeof ReadableStream === 'function' ) {
-		const response = await fetch( url + '.gz' );
-		if ( response.ok && response.body ) {
-			return compileResponse( await inflated( response ) );
+		const zipped = await fetch( url + '.gz' );
+		if ( zipped.ok && zipped.body ) {
+			return compileResponse( await inflated( zipped ) );
 		}
 	}
 	const response = await fetch( url );
