@@ -117,13 +117,8 @@ func TestWithoutRelay(t *testing.T) {
 
 // TestTwoWikisOneRelay: what belongs to one wiki never reaches the other; plain types reach both.
 func TestTwoWikisOneRelay(t *testing.T) {
-	folder := t.TempDir()
-	if err := os.Chmod(folder, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	settings := `$wgWebSocketDirectory = dirname( $IP ) . '/websocket';`
-	a := wikitest.Start(t, wikitest.Options{Server: "nginx", Name: "wikia", ScriptPath: "/a", Settings: settings})
-	b := a.AddWiki(t, "b", "wikib", settings)
+	a := wikitest.Start(t, wikitest.Options{Server: "nginx", Name: "wikia", ScriptPath: "/a"})
+	b := a.AddWiki(t, "b", "wikib", "")
 	tabA, tabB := connect(t, browser(t), a, "Main_Page"), connect(t, browser(t), b, "Main_Page")
 	writer := connect(t, browser(t), a, "Main_Page")
 	for _, tab := range []*wikitest.Tab{tabA, tabB} {

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decode, encodeBody, encodeCommand, encodeMessage, recipients } from './frames.js';
+
+test( 'commands have only the members that they need', () => {
+	assert.equal( encodeCommand( 1, 'connect', '', '', 'T', [ 'WS1', 'WS2' ] ), '{"op":"connect","id":1,"token":"T","clients":["WS1","WS2"]}' );
+	assert.equal( encodeCommand( 2, 'connect', '', '', '', [] ), '{"op":"connect","id":2,"clients":[]}' );
+	assert.equal( encodeCommand( 3, 'subscribe', 'a"\\b', '', '', [] ), '{"op":"subscribe","id":3,"type":"a\\"\\\\b"}' );
+	assert.equal( encodeCommand( 0, 'release', '', 'WS1', '', [] ), '{"op":"release","client":"WS1"}' );
+	assert.equal( encodeCommand( 0, 'ping', '', '', '', [] ), '{"op":"ping"}' );
+} );
+
+test( 'a message goes on as it was written', () => {
+	const json = '{"b": 1.0, "a": "\\u00e9"}';
+	const { body, bytes } = encodeBody( 'WS1', { type: 'ä', to: [], json } );
+	const frame = encodeMessage( 7, body );
+	assert.equal( frame, '{"id":7,"op":"send","type":"ä","from":"WS1","to":"","msg":' + json + '}' );
+	assert.equal( bytes, Buffer.byteLength( frame ) - '{"id":7,'.length );
+	assert.match( encodeBody( 'WS1', { type: 'A', to: [ 'WS2' ], json } ).body, /"to":\["WS2"\]/ );
+} );
+
+test( 'frames are told apart', () => {
+	assert.deepEqual( decode( '{"id":1,"ok":{"session":"S","wiki":"w:","user":"Ann","ping":25,"expires":9}}' ),
+		{ id: 1, reply: true, wiki: 'w:', user: 'Ann', ping: 25 } );
+	assert.equal( decode( '{"id":1,"ok":{}}' ).reply, true );
+	assert.deepEqual( decode( '{"id":2,"error":{"code":"forbidden","message":"no"}}' ), { id: 2, reply: true, error: 'forbidden', message: 'no' } );
+	assert.equal( decode( '{"error":{}}' ).error, 'internal' );
+	assert.deepEqual( decode( '{"op":"reconnect","after":1500}' ), { op: 'reconnect', after: 1500 } );
+	const data = { type: 'A', msg: { ok: {}, op: 'x' }, from: 'WS2', to: [ 'WS1' ], offset: 3, user: 'Ann', wiki: true };
+	assert.deepEqual( decode( JSON.stringify( data ) ), { type: 'A', from: 'WS2', to: [ 'WS1' ], data } );
+} );
+
+test( 'what is no frame is none', () => {
+	for ( const text of [ '', 'x', 'null', '1', '"op"', '{}', '[]', '{"msg":1}', '{"type":5}', '{"op":{}}', new ArrayBuffer( 2 ) ] ) {
+		assert.equal( decode( text ), null, String( text ) );
+	}
+} );
+
+test( 'recipients in each form', () => {
+	for ( const to of [ undefined, null, false, 0, '', [], [ 0 ], '0' ] ) {
+		assert.deepEqual( recipients( to ), [] );
+	}
+	assert.deepEqual( recipients( [ 'a', 5 ] ), [ 'a', '5' ] );
+	assert.deepEqual( recipients( 'a, b,' ), [ 'a', 'b' ] );
+	assert.deepEqual( recipients( 12 ), [ '12' ] );
+} );

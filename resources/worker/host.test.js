@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Host } from './host.js';
+
+/**
+ * A host with a fake socket.
+ *
+ * @return {Object}
+ */
+function host() {
+	const h = { received: [], posted: [], sent: [], closed: [] };
+	globalThis.WebSocket = class {
+		constructor( url, protocol ) {
+			if ( url === 'nonsense' ) {
+				throw new SyntaxError( url );
+			}
+			h.opened = [ url, protocol ];
+			h.socket = this;
+			this.readyState = 1;
+		}
+
+		send( text ) {
+			h.sent.push( text );
+		}
+
+		close( code, reason ) {
+			h.closed.push( [ code, reason ] );
+		}
+	};
+	globalThis.WebSocket.OPEN = 1;
+	h.host = new Host( ( client, message ) => h.posted.push( [ client, message ] ) );
+	h.host.listen( ( ...event ) => h.received.push( event ) );
+	return h;
+}
+
+test( 'messages to pages have names for what the program says in order', () => {
+	const h = host();
+	h.host.post( 'WS1', 'connected', 'w:', 'Ann' );
+	h.host.post( 'WS1', 'disconnected', 1006, '', true );
+	h.host.post( 'WS1', 'message', { type: 'A' } );
+	h.host.post( 'WS1', 'error', 'send', 'A', 'forbidden', 'no' );
+	h.host.post( 'WS1', 'token', false );
+	assert.deepEqual( h.posted.map( ( [ client, message ] ) => client === 'WS1' && message ), [
+		{ op: 'connected', wiki: 'w:', user: 'Ann' },
+		{ op: 'disconnected', code: 1006, reason: '', retry: true },
+		{ op: 'message', data: { type: 'A' } },
+		{ op: 'error', about: 'send', type: 'A', code: 'forbidden', message: 'no' },
+		{ op: 'token', refused: false }
+	] );
+} );
+
+test( 'the program gets messages ready to send, and lives in place of dates', () => {
+	const h = host();
+	h.host.deliver( 'WS1', { op: 'send', type: 'A', to: [], json: '1' } );
+	assert.equal( h.received[ 0 ][ 2 ].bytes, h.received[ 0 ][ 2 ].body.length );
+	const now = Date.now() / 1000;
+	for ( const [ expires, low, high ] of [ [ now + 100, 98, 100 ], [ now - 100, -102, -100 ], [ now + 0.5, -1, -1 ] ] ) {
+		h.received = [];
+		h.host.deliver( 'WS1', { op: 'hello', token: 'T', expires } );
+		const { life } = h.received[ 0 ][ 2 ];
+		assert.ok( life >= low && life <= high, String( life ) );
+	}
+	h.received = [];
+	h.host.deliver( 'WS1', { op: 'hello', token: 'T', expires: 0 } );
+	assert.equal( h.received[ 0 ][ 2 ].life, undefined );
+} );
+
+test( 'the socket is heard until it is closed', () => {
+	const h = host();
+	assert.equal( h.host.open( 'nonsense', 'p' ), false );
+	assert.equal( h.host.open( 'ws://relay/', 'p' ), true );
+	assert.deepEqual( h.opened, [ 'ws://relay/', 'p' ] );
+	h.socket.onopen();
+	h.socket.onmessage( { data: '{"op":"pong"}' } );
+	h.socket.onmessage( { data: 'no frame' } );
+	assert.deepEqual( h.received.map( ( [ op ] ) => op ), [ 'opened', 'frame' ] );
+	h.host.send( 0, 'ping', '', '', '', [] );
+	h.socket.readyState = 2;
+	h.host.sendMessage( 5, '"op":"send"}' );
+	assert.deepEqual( h.sent, [ '{"op":"ping"}' ] );
+	h.host.close( 3000, 'why' );
+	h.host.close( 3000, 'why' );
+	assert.deepEqual( h.closed, [ [ 3000, 'why' ] ] );
+	assert.equal( h.socket.onmessage, null );
+} );
+
+test( 'a socket that closes by itself is reported once', () => {
+	const h = host();
+	h.host.open( 'ws://relay/', 'p' );
+	h.socket.onclose( { code: 4000, reason: 'slow consumer' } );
+	assert.deepEqual( h.received, [ [ 'closed', '', { code: 4000, reason: 'slow consumer' } ] ] );
+	assert.equal( h.socket.onclose, null );
+	h.host.send( 0, 'ping', '', '', '', [] );
+	assert.deepEqual( h.sent, [] );
+} );
