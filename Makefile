@@ -33,8 +33,8 @@ php: build ## PHPUnit on MediaWiki 1.39 and 1.43
 e2e: build ## real wikis, web servers and browsers
 	CI=true go test -count=1 -p 1 -timeout 15m ./e2e/...
 
-bench: ## Go benchmarks
-	go test -run '^$$' -bench . -benchmem ./relay/... ./wasmclient/session/...
+bench: build ## benchmarks of the relay, the client, PHP and the browser
+	@testbed/bench.sh
 
 fuzz: ## Go fuzz tests, SECONDS (30) each
 	@testbed/fuzz.sh $(SECONDS)

@@ -124,7 +124,7 @@ func TestTwoWikisOneRelay(t *testing.T) {
 	for _, tab := range []*wikitest.Tab{tabA, tabB} {
 		collect(tab, "own", `mw.config.get( 'wsWikiID' ) + 'Own'`)
 		collect(tab, "plain", `'Plain'`)
-		tab.AllowErrors("forbidden")
+		tab.AllowErrors("the type belongs to another wiki")
 		for _, id := range []string{"wikia:", "wikib:"} {
 			tab.Run(fmt.Sprintf(`window.foreign = window.foreign || []; if ( mw.config.get( 'wsWikiID' ) !== %q ) {
 				[ 'Own', '@changes', '@page/1' ].forEach( ( t ) => webSocket.subscribe( %q + t, ( d ) => foreign.push( d ) ) ); }`, id, id))

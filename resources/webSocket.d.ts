@@ -89,6 +89,11 @@ interface WebSocketClient {
 	 * new mw.Api().post( { action: 'vote', clientID: webSocket.clientID() } );
 	 */
 	clientID(): string;
+
+	/**
+	 * The address that this page connects to, made from the wiki's settings: `wss://wiki.example:1730`, `wss://wiki.example/websocket:1729`.
+	 */
+	url(): string;
 }
 
 /** A message as callbacks get it. All callbacks get the same object: do not change it. */

@@ -69,7 +69,7 @@ func (b *Builder) contents() (map[string][]byte, error) {
 	contents := make(map[string][]byte)
 	for _, name := range append(names, docs...) {
 		if contents[name], err = os.ReadFile(b.path(name)); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("a release needs %s: %w", name, err)
 		}
 	}
 	contents["LIBRARIES.txt"], err = b.licenses()

@@ -218,7 +218,9 @@ export function createPage( env ) {
 			}
 		},
 
-		clientID: () => env.id
+		clientID: () => env.id,
+
+		url: () => env.hello().url
 	};
 
 	return {
