@@ -1,7 +1,7 @@
 # Every target works in a fresh clone; `make help` lists them.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help install build demo test lint unit race php e2e bench fuzz package clean
+.PHONY: help install build demo test lint unit race php e2e bench screenshot fuzz package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ e2e: build ## real wikis, web servers and browsers
 
 bench: build ## benchmarks of the relay, the client, PHP and the browser
 	@testbed/bench.sh
+
+screenshot: build ## make the picture in the README anew
+	go test -count=1 -run 'TestBar$$' ./e2e
+	cp e2e/screenshots/page-changed.png docs/
 
 fuzz: ## Go fuzz tests, SECONDS (30) each
 	@testbed/fuzz.sh $(SECONDS)

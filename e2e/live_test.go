@@ -54,14 +54,15 @@ func TestEditAppearsOnOpenPage(t *testing.T) {
 // TestBar goes through what a reader does with the bar. Its screenshot is the one in the README.
 func TestBar(t *testing.T) {
 	w := plain(t)
-	w.Edit(t, "Bar page", "A page about a bar.")
-	tab := connect(t, browser(t), w, "Bar_page")
+	w.Edit(t, "Night sky", "The '''night sky''' is what one sees above after sunset: stars, planets and, now and then, the Moon.")
+	tab := connect(t, browser(t), w, "Night_sky")
 	settle(t, w, 1)
 
-	w.API(t, wikitest.Params{"action": "edit", "title": "Bar page", "text": "A page about a bar."}) // a null edit
-	w.API(t, wikitest.Params{"action": "purge", "titles": "Bar page"})
-	w.Edit(t, "Bar page", "A page about a quiet bar.")
+	w.API(t, wikitest.Params{"action": "edit", "title": "Night sky", "text": "The '''night sky''' is what one sees above after sunset: stars, planets and, now and then, the Moon."}) // a null edit
+	w.API(t, wikitest.Params{"action": "purge", "titles": "Night sky"})
+	w.Edit(t, "Night sky", "The night sky is dark.")
 	tab.WaitFor(bar)
+	tab.Run(`Promise.all( document.getAnimations().map( ( animation ) => animation.finished ) )`)
 	tab.Screenshot("page-changed")
 	if got := wikitest.Eval[string](tab, barText); strings.Contains(got, "2") && strings.Contains(got, "changes by") {
 		t.Errorf("the null edit counted: %q", got)
@@ -72,9 +73,9 @@ func TestBar(t *testing.T) {
 
 	tab.Run(bar + `.querySelector( 'button[class*="dismiss"]' ).click()`)
 	tab.WaitFor(`!` + bar)
-	w.Edit(t, "Bar page", "A page about a quiet bar that comes back.")
+	w.Edit(t, "Night sky", "The night sky is dark and full of stars.")
 	tab.WaitFor(bar)
-	w.Edit(t, "Bar page", "A page about a quiet bar that comes back and counts.")
+	w.Edit(t, "Night sky", "The night sky is dark, and full of stars and planets.")
 	tab.WaitFor(barText + `.includes( '3' )`)
 
 	old := wikitest.Eval[int64](tab, `mw.config.get( 'wgRevisionId' )`)

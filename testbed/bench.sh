@@ -7,7 +7,7 @@ go test -run '^$' -bench . -benchtime 5x ./e2e
 
 base=$(mktemp -d)
 chmod 755 "$base"
-trap 'for d in "$base"/*/; do "$testbed/wiki-down.sh" "$d" --rm; done; rm -rf "$base"' EXIT
+trap 'down_all "$base"' EXIT
 echo "<?php wfLoadExtension( 'WebSocket' );" >"$base/load.php"
 port=$((20000 + RANDOM % 10000))
 for version in 1.39 1.43; do

@@ -162,3 +162,12 @@ mw_wiki() {
 	src=$(dirname "$(readlink -f "$w/includes")")
 	user=$(stat -c %U "$dir/data")
 }
+
+# down_all FOLDER   takes down the wikis in the folders below FOLDER and removes it
+down_all() {
+	local d
+	for d in "$1"/*/; do
+		if [ -d "$d" ]; then "$testbed/wiki-down.sh" "$d" --rm; fi
+	done
+	rm -rf "$1"
+}

@@ -4,7 +4,7 @@
 [ $# -gt 0 ] || set -- 1.39 1.43
 base=$(mktemp -d)
 chmod 755 "$base"
-trap 'for d in "$base"/*/; do "$testbed/wiki-down.sh" "$d" --rm; done; rm -rf "$base"' EXIT
+trap 'down_all "$base"' EXIT
 echo "<?php wfLoadExtension( 'WebSocket' ); \$wgDefaultSkin = 'monobook';" >"$base/load.php"
 
 for version; do
