@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"fmt"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/performance"
@@ -71,4 +74,39 @@ func scriptSeconds(b *testing.B, tab *wikitest.Tab) float64 {
 	}
 	b.Fatal("Chromium does not report ScriptDuration")
 	return 0
+}
+
+// BenchmarkSave measures how long a save takes through api.php on PHP's own server, where the client waits for everything that PHP does after the
+// response: with the relay running, without one, and with one that hangs. ms/worst is the one save that finds out.
+func BenchmarkSave(b *testing.B) {
+	for name, settings := range map[string]string{
+		"running":    "",
+		"none":       "$wgWebSocketAutostart = false;",
+		"frozen":     "",
+		"black hole": fmt.Sprintf("$wgWebSocketRelay = '127.0.0.1:%d';", blackHole(b)),
+	} {
+		b.Run(name, func(b *testing.B) {
+			w := wikitest.Start(b, wikitest.Options{Server: "php", Settings: "$wgWebSocketPublishTimeout = 0.1;" + settings})
+			w.Edit(b, "Saved", "The first save makes PHP read its code.")
+			if settings == "" {
+				w.Get(b, "/index.php/Main_Page")
+				pid := w.WaitRelay(b).PID
+				if name == "frozen" {
+					if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+						b.Fatal(err)
+					}
+					b.Cleanup(func() { syscall.Kill(pid, syscall.SIGCONT) })
+				}
+			}
+			var worst time.Duration
+			n := 0
+			for b.Loop() {
+				start := time.Now()
+				w.Edit(b, "Saved", fmt.Sprintf("Text %d.", n))
+				worst = max(worst, time.Since(start))
+				n++
+			}
+			b.ReportMetric(float64(worst.Microseconds())/1000, "ms/worst")
+		})
+	}
 }

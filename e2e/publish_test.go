@@ -76,7 +76,7 @@ func TestSavesWithoutRelay(t *testing.T) {
 }
 
 // blackHole returns a port that does not answer connection attempts: its queue of connections is full, and nobody accepts.
-func blackHole(t *testing.T) int {
+func blackHole(t testing.TB) int {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -94,20 +94,17 @@ func blackHole(t *testing.T) int {
 		t.Fatal(err)
 	}
 	port := name.(*syscall.SockaddrInet4).Port
-	for range 2 { // fills the queue, one more than its length of 0
+	for fullQueue(port) == "" {
 		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			return port
+			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
-		if len(fullQueue(port)) > 0 {
-			return port
-		}
 	}
 	return port
 }
 
-// fullQueue returns the kernel's line about a listening port whose queue is full.
+// fullQueue returns the kernel's line about a listening port when its queue, of a backlog of 0, is full.
 func fullQueue(port int) string {
 	table, _ := os.ReadFile("/proc/net/tcp")
 	for line := range strings.Lines(string(table)) {

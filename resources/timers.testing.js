@@ -9,7 +9,7 @@ export function fakeTimers() {
 	let now = 0;
 	let last = 0;
 	globalThis.setTimeout = ( run, delay ) => {
-		waiting.set( ++last, { run, at: now + ( delay || 0 ) } );
+		waiting.set( ++last, { run, due: now + ( delay || 0 ) } );
 		return last;
 	};
 	globalThis.clearTimeout = ( id ) => waiting.delete( id );
@@ -17,7 +17,7 @@ export function fakeTimers() {
 		tick( ms ) {
 			now += ms;
 			waiting.forEach( ( timer, id ) => {
-				if ( timer.at <= now && waiting.delete( id ) ) {
+				if ( timer.due <= now && waiting.delete( id ) ) {
 					timer.run();
 				}
 			} );

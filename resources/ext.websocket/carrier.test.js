@@ -10,7 +10,7 @@ import { Carrier } from './carrier.js';
  * @return {Object}
  */
 function browser( names ) {
-	const b = { opened: [], received: [], failed: [], closed: [] };
+	const b = { opened: [], received: [], failed: [], closed: [], timers: fakeTimers() };
 	const way = ( kind, port ) => function ( url, options ) {
 		if ( names[ kind ] === 'throws' ) {
 			throw new Error( kind + ' throws' );
@@ -35,6 +35,12 @@ function browser( names ) {
 		url: '/w.js', name: 'N', receive: ( m ) => b.received.push( m.op ), failed: ( why ) => b.failed.push( why )
 	} );
 	b.carrier.start();
+	b.end = () => {
+		b.timers.restore();
+		if ( b.script ) {
+			b.script.webSocketPort.close();
+		}
+	};
 	b.kinds = () => b.opened.map( ( [ kind ] ) => kind );
 	return b;
 }
@@ -46,18 +52,21 @@ test( 'a shared worker comes first', () => {
 	b.SharedWorker.port.onmessage( { data: { op: 'welcome' } } );
 	b.SharedWorker.onerror(); // of a script that runs: not our business
 	assert.deepEqual( [ b.received, b.kinds(), b.failed ], [ [ 'welcome' ], [ 'SharedWorker' ], [] ] );
+	b.end();
 } );
 
 test( 'what the browser lacks or forbids is passed over', () => {
-	assert.deepEqual( browser( { Worker: true } ).kinds(), [ 'Worker' ] );
-	assert.deepEqual( browser( { SharedWorker: 'throws', Worker: true } ).kinds(), [ 'Worker' ] );
-	assert.deepEqual( browser( { SharedWorker: 'throws', Worker: 'throws' } ).kinds(), [ 'page' ] );
-	const b = browser( {} );
-	assert.deepEqual( b.opened, [ [ 'page', '/w.js' ] ] );
-	assert.equal( b.carrier.shared, false );
-	b.script.webSocketPort.close();
-	b.carrier.port.close();
-	clearTimeout( b.carrier.timer );
+	for ( const [ names, kind ] of [
+		[ { Worker: true }, 'Worker' ],
+		[ { SharedWorker: 'throws', Worker: true }, 'Worker' ],
+		[ { SharedWorker: 'throws', Worker: 'throws' }, 'page' ],
+		[ {}, 'page' ]
+	] ) {
+		const b = browser( names );
+		assert.deepEqual( b.kinds(), [ kind ] );
+		assert.equal( b.carrier.shared, false );
+		b.end();
+	}
 } );
 
 test( 'a script that does not load is passed over, and reported when it was the last way', () => {
@@ -69,25 +78,22 @@ test( 'a script that does not load is passed over, and reported when it was the 
 	assert.deepEqual( b.kinds(), [ 'SharedWorker', 'Worker', 'page' ] );
 	assert.equal( b.failed.length, 1 );
 	b.carrier.post( { op: 'hello' } ); // to nobody
+	b.end();
 } );
 
 test( 'a host that says nothing or cannot run the program is passed over', () => {
-	const timers = fakeTimers();
-	try {
-		const b = browser( { SharedWorker: true, Worker: true } );
-		timers.tick( 9999 );
-		assert.deepEqual( b.kinds(), [ 'SharedWorker' ] );
-		timers.tick( 1 );
-		assert.deepEqual( b.kinds(), [ 'SharedWorker', 'Worker' ] );
-		assert.deepEqual( b.closed, [ 'SharedWorker' ] );
-		b.Worker.onmessage( { data: { op: 'welcome' } } );
-		timers.tick( 20000 );
-		assert.deepEqual( b.kinds(), [ 'SharedWorker', 'Worker' ] );
-		b.Worker.onmessage( { data: { op: 'failed', message: 'policy' } } );
-		assert.deepEqual( b.kinds(), [ 'SharedWorker', 'Worker', 'page' ] );
-		b.script.onerror();
-		assert.equal( b.failed.length, 1 );
-	} finally {
-		timers.restore();
-	}
+	const b = browser( { SharedWorker: true, Worker: true } );
+	b.timers.tick( 9999 );
+	assert.deepEqual( b.kinds(), [ 'SharedWorker' ] );
+	b.timers.tick( 1 );
+	assert.deepEqual( b.kinds(), [ 'SharedWorker', 'Worker' ] );
+	assert.deepEqual( b.closed, [ 'SharedWorker' ] );
+	b.Worker.onmessage( { data: { op: 'welcome' } } );
+	b.timers.tick( 20000 );
+	assert.deepEqual( b.kinds(), [ 'SharedWorker', 'Worker' ] );
+	b.Worker.onmessage( { data: { op: 'failed', message: 'policy' } } );
+	assert.deepEqual( b.kinds(), [ 'SharedWorker', 'Worker', 'page' ] );
+	b.script.onerror();
+	assert.equal( b.failed.length, 1 );
+	b.end();
 } );

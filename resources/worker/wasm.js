@@ -14,32 +14,22 @@ export async function compile( url ) {
 	if ( typeof WebAssembly === 'undefined' ) {
 		throw new CannotRun( 'no WebAssembly' );
 	}
-	if ( typeof DecompressionStream === 'function' && typeof ReadableStream === 'function' ) {
-		const zipped = await fetch( url + '.gz' );
-		if ( zipped.ok && zipped.body ) {
-			return compileResponse( await inflated( zipped ) );
-		}
-	}
-	const response = await fetch( url );
-	if ( !response.ok ) {
-		throw new CannotRun( url + ': HTTP status ' + response.status );
-	}
-	return compileResponse( response );
-}
-
-async function compileResponse( response ) {
-	const copy = response.clone();
 	try {
-		return await WebAssembly.compileStreaming( response );
-	} catch ( e ) {
-		// An old browser, or a server that does not know the type application/wasm.
-		const buffer = await copy.arrayBuffer();
-		try {
-			return await WebAssembly.compile( buffer );
-		} catch ( error ) {
-			// No such program, or one that the content security policy does not let run.
-			throw new CannotRun( String( error && error.message || error ) );
+		if ( typeof DecompressionStream === 'function' && WebAssembly.compileStreaming ) {
+			const zipped = await fetch( url + '.gz' );
+			if ( zipped.ok && zipped.body ) {
+				return await WebAssembly.compileStreaming( await inflated( zipped ) );
+			}
 		}
+		const plain = await fetch( url );
+		if ( plain.ok ) {
+			// Whatever type the server gives it.
+			return await WebAssembly.compile( await plain.arrayBuffer() );
+		}
+		throw new CannotRun( url + ': HTTP status ' + plain.status );
+	} catch ( e ) {
+		// No such program, or one that the content security policy does not let run.
+		throw e instanceof WebAssembly.CompileError ? new CannotRun( e.message ) : e;
 	}
 }
 
