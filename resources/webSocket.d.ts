@@ -92,6 +92,9 @@ interface WebSocketClient {
 
 	/**
 	 * The address that this page connects to, made from the wiki's settings: `wss://wiki.example:1730`, `wss://wiki.example/websocket:1729`.
+	 *
+	 * @example
+	 * mw.log( 'connecting to ' + webSocket.url() );
 	 */
 	url(): string;
 }

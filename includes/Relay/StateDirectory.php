@@ -66,8 +66,8 @@ class StateDirectory {
 				. self::SOCKET_PATH_BYTES . '; set $wgWebSocketDirectory to a folder with a shorter path';
 		}
 		// Whoever can write there can put a socket of his own in the place of the relay's and be told the wiki's key.
-		if ( is_dir( $this->path ) && ( fileperms( $this->path ) & 0002 ) ) {
-			return "everybody can write to {$this->path}; "
+		if ( is_dir( $this->path ) && ( fileperms( $this->path ) & 0022 ) ) {
+			return "others than its owner can write to {$this->path}; "
 				. 'set $wgWebSocketDirectory to a folder for nothing else, with mode 700';
 		}
 		return null;

@@ -23,6 +23,8 @@ const (
 const (
 	joinBytes  = 64 << 10 // several small frames leave in one write of up to so many bytes
 	chunkBytes = 16 << 10 // a write that may wait gets its deadline for so many bytes
+	frameBytes = 64       // what a queued frame may cost beside its bytes: a queue of pongs is not free
+	fewFrames  = 16       // so many may wait whatever the limit
 )
 
 var joinPool = sync.Pool{New: func() any { b := make([]byte, 0, joinBytes); return &b }}
@@ -107,7 +109,7 @@ func (s *socket) push(frame []byte) bool {
 	if s.sealed || s.ending || s.closed {
 		return false
 	}
-	if s.bytes > 0 && s.bytes+len(frame) > s.limit {
+	if s.bytes > 0 && (s.bytes+len(frame) > s.limit || len(s.queue) >= max(fewFrames, s.limit/frameBytes)) {
 		for _, waiting := range s.queue {
 			s.bytes -= len(waiting)
 		}
@@ -179,7 +181,7 @@ func (s *socket) take() []byte {
 // Flush implements [hub.Outbox]. What the kernel does not take at once is left to a drainer.
 func (s *socket) Flush() {
 	s.mu.Lock()
-	if s.state != dirty {
+	if s.state != dirty || s.closed {
 		s.mu.Unlock()
 		return
 	}
@@ -296,7 +298,7 @@ func (s *socket) abort() {
 	s.ending, s.endBy = true, past
 	s.Conn.SetDeadline(past)
 	if s.state != writing { // otherwise whoever writes returns now, and closes
-		s.closed = true
+		s.closed, s.queue, s.bytes = true, nil, 0
 		s.spawn(func() { s.Conn.Close() })
 	}
 }

@@ -170,6 +170,32 @@ func TestOutboxAtItsLimitAndOnePast(t *testing.T) {
 	}
 }
 
+// A peer that pings and does not read would have a small frame queued for each ping.
+func TestManySmallFramesPastTheOutbox(t *testing.T) {
+	s, _, _ := pair(t, "pipe", false)
+	s.limit = frameBytes * 2 * fewFrames
+	for i := range 2 * fewFrames {
+		if s.Queue([]byte{0x8a, 0}); s.verdict.Code != 0 {
+			t.Fatalf("cut off at frame %d", i)
+		}
+	}
+	if s.Queue([]byte{0x8a, 0}); s.verdict.Code != 4000 {
+		t.Errorf("%d frames wait", len(s.queue))
+	}
+}
+
+// A socket that was given up writes nothing any more: its descriptor may be another connection's by then.
+func TestAbortedSocketNeverWrites(t *testing.T) {
+	s, peer, wg := pair(t, "tcp", false)
+	s.Queue([]byte("secret"))
+	s.abort()
+	wg.Wait()
+	s.Flush()
+	if got, _ := io.ReadAll(peer); len(got) != 0 {
+		t.Errorf("written: %q", got)
+	}
+}
+
 func TestPeerThatTakesNothingIsGivenUp(t *testing.T) {
 	for _, kind := range []string{"tcp", "pipe"} {
 		s, _, wg := pair(t, kind, true)

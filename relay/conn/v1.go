@@ -17,7 +17,11 @@ func (c *Conn) command(data []byte) {
 	case err != nil && err.Code != wire.UnknownOp:
 		c.env.BadFrames.Add(1)
 		c.refuse(cmd.ID, err)
-		if c.bad++; c.bad == badFrames {
+		// A command that has an id is answered, and its sender learns what was wrong with it: it ends nothing for the other clients of the connection.
+		if cmd.ID == 0 {
+			c.bad++
+		}
+		if c.bad == badFrames {
 			c.finish(wire.CloseBadProtocol)
 		}
 		return
@@ -122,6 +126,10 @@ func (c *Conn) subscribe(cmd *codec.Command) *wire.Error {
 	}
 	c.env.Engine.At(k, cmd.Since, func(now codec.Position, recovered bool) {
 		c.env.Hub.Join(c.member, k)
+		if now, err := c.env.Auth.Subscribe(&c.identity, cmd.Type); err != nil || now != k {
+			c.sock.end(wire.CloseUnauthorized) // the registered wikis have changed meanwhile, see Recheck
+			return
+		}
 		ok := codec.AppendString([]byte(`"epoch":`), now.Epoch)
 		ok = appendUint(append(ok, `,"offset":`...), now.Offset)
 		ok = strconv.AppendBool(append(ok, `,"recovered":`...), recovered)

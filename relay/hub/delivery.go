@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"slices"
 	"sync"
 
 	"mediawiki-websocket/relay/engine"
@@ -67,13 +66,13 @@ func (d *Delivery) toClassic(m *engine.Message, frame []byte) []byte {
 // direct delivers a message that names its recipients.
 func (d *Delivery) direct(m *engine.Message) {
 	var frame []byte
-	var done []*Member
+	done := make(map[*Member]bool, len(m.Recipients))
 	for _, id := range m.Recipients {
 		for _, member := range d.hub.clients[id] {
-			if slices.Contains(done, member) {
+			if done[member] {
 				continue
 			}
-			done = append(done, member)
+			done[member] = true
 			if member.Subscribed(m.Key) || member.sees != nil && member.sees(m.Key) {
 				frame = d.give(member, m, frame)
 			}

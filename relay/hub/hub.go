@@ -183,6 +183,10 @@ func (h *Hub) Clients(m *Member) []string {
 	return m.clients
 }
 
+// holders is how many connections are reached by one client id: a page has an id of its own, and scripts that share one are few. Who comes later
+// gets what is for everyone.
+const holders = 64
+
 func (h *Hub) setClients(m *Member, ids []string) {
 	for _, id := range m.clients {
 		if slices.Contains(ids, id) {
@@ -194,7 +198,7 @@ func (h *Hub) setClients(m *Member, ids []string) {
 		}
 	}
 	for _, id := range ids {
-		if !slices.Contains(m.clients, id) {
+		if !slices.Contains(m.clients, id) && len(h.clients[id]) < holders {
 			h.clients[id] = append(h.clients[id], m)
 		}
 	}

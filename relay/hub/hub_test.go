@@ -95,6 +95,34 @@ func TestJoinAndLeaveAgainstAModel(t *testing.T) {
 	}
 }
 
+// Who claims other people's ids with many connections must not make each message to them dear.
+func TestHoldersOfOneClientIDAreLimited(t *testing.T) {
+	h, k := hub.New(), engine.Key{Type: "T"}
+	boxes := make([]*box, 65)
+	members := make([]*hub.Member, len(boxes))
+	for i := range boxes {
+		boxes[i] = new(box)
+		members[i] = hub.NewMember(boxes[i], nil)
+		h.Join(members[i], k)
+		h.AddClient(members[i], "claimed")
+	}
+	d := h.NewDelivery(nil)
+	d.Deliver(message(k, "x", "claimed"))
+	d.Deliver(message(k, "x"))
+	d.Flush()
+	for i, b := range boxes {
+		if want := 2 - i/64; len(b.written) != want {
+			t.Errorf("member %d got %d messages, want %d", i, len(b.written), want)
+		}
+	}
+	for _, m := range members {
+		h.Drop(m)
+	}
+	if st := h.Stats(); st.Clients != 0 || st.Types != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestRecipientsAreEachGivenItOnce(t *testing.T) {
 	h, k := hub.New(), engine.Key{Type: "T"}
 	one, two, classic := new(box), new(box), new(box)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"log/slog"
+	"maps"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -73,6 +74,12 @@ type told struct {
 func (s *sampler) warn(about, message string, attrs ...any) {
 	now := time.Now()
 	s.mu.Lock()
+	if s.told[about] == nil && len(s.told) >= sampleMost {
+		maps.DeleteFunc(s.told, func(_ string, t *told) bool { return now.Sub(t.at) >= sampleEvery })
+		if len(s.told) >= sampleMost {
+			about = "" // peers that invent things to be warned of share one line
+		}
+	}
 	t := s.told[about]
 	if t != nil && now.Sub(t.at) < sampleEvery {
 		t.more++
@@ -83,7 +90,7 @@ func (s *sampler) warn(about, message string, attrs ...any) {
 	if t != nil {
 		more = t.more
 	}
-	if s.told == nil || len(s.told) >= sampleMost {
+	if s.told == nil {
 		s.told = make(map[string]*told)
 	}
 	s.told[about] = &told{at: now}

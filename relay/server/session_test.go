@@ -171,6 +171,18 @@ func TestBadFrames(t *testing.T) {
 	c.ExpectClose(wire.CloseBadProtocol)
 }
 
+// One page's mistakes must not end the connection that it shares with others.
+func TestRefusedCommandsEndNothing(t *testing.T) {
+	r := relaytest.Start(t, farm)
+	c := r.V1(t, "", "WS1")
+	for range 20 {
+		if got := c.Ask(`{"id":7,"op":"send","type":"T","to":["John Doe"]}`); !strings.HasPrefix(got, `{"id":7,"error":{"code":"bad-request"`) {
+			t.Fatal(got)
+		}
+	}
+	c.Subscribe("T")
+}
+
 func TestFramesThatEndAConnection(t *testing.T) {
 	r := relaytest.Start(t, farm)
 	long := func(n int) []byte { return []byte(`{"type":"T","msg":"` + strings.Repeat("x", n-21) + `"}`) }

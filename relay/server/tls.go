@@ -23,7 +23,8 @@ type certificate struct {
 
 	mu      sync.Mutex
 	current *tls.Certificate
-	stamp   [2]time.Time
+	stamp   [2]time.Time // of the current one
+	failed  [2]time.Time // of one that could not be used
 	looked  time.Time
 }
 
@@ -58,17 +59,22 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if now := time.Now(); now.Sub(c.looked) >= certificateEvery {
 		c.looked = now
 		if stamp := c.stamps(); stamp != c.stamp {
-			pair, err := tls.LoadX509KeyPair(c.cert, c.key)
-			if err != nil {
-				c.log.Warn("the renewed certificate cannot be used; the old one stays", "file", c.cert, "error", err)
-			} else {
-				c.current = &pair
-				c.log.Info("certificate renewed", "file", c.cert)
-			}
-			c.stamp = stamp
+			c.renew(stamp)
 		}
 	}
 	return c.current, nil
+}
+
+// renew loads the certificate. One that cannot be used is tried again, because what was wrong need not show in its stamp, and logged once.
+func (c *certificate) renew(stamp [2]time.Time) {
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err == nil {
+		c.current, c.stamp = &pair, stamp
+		c.log.Info("certificate renewed", "file", c.cert)
+	} else if stamp != c.failed {
+		c.failed = stamp
+		c.log.Warn("the renewed certificate cannot be used; the old one stays", "file", c.cert, "error", err)
+	}
 }
 
 // sniffListener serves TLS and plain HTTP on one port: the proxies that the documentation shows speak plain WebSocket to the TLS port.

@@ -14,7 +14,7 @@ type Limits struct {
 	Recipients     int // ids in "to"
 	PublishBatch   int // messages in one publish
 	Depth          int // nesting of JSON
-	OutboxBytes    int // bytes waiting for a slow connection; past it: close 4000
+	OutboxBytes    int // bytes waiting for a slow connection, more than PublishBytes, so that one publish cuts nobody off; past it: close 4000
 	ConnectTimeout time.Duration
 	PingInterval   time.Duration // silence after which the relay pings
 	PingTimeout    time.Duration // silence after which the connection ends with 4002
@@ -33,7 +33,7 @@ func DefaultLimits() Limits {
 		Recipients:     128,
 		PublishBatch:   1024,
 		Depth:          32,
-		OutboxBytes:    256 << 10,
+		OutboxBytes:    1<<20 + 256<<10,
 		ConnectTimeout: 10 * time.Second,
 		PingInterval:   25 * time.Second,
 		PingTimeout:    60 * time.Second,

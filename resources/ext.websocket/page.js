@@ -1,11 +1,197 @@
 import { Listeners } from './listeners.js';
+import { Locks } from './locks.js';
 import { recipients, wrongType } from './type.js';
 
 // As many messages as the client keeps while there is no connection.
 const QUEUE = 100;
+// How long a shared host may take to end, in ms.
+const GRACE = 300;
 
 /**
- * Make the page's object. webSocket.d.ts documents what it offers; the messages to the host are those of wasmclient/main.go.
+ * What a page has to do with its host. The messages between them are those of wasmclient/main.go.
+ */
+class Page {
+	constructor( env, event ) {
+		this.env = env;
+		this.event = event;
+		this.types = new Listeners( env.report );
+		this.states = new Listeners( env.report );
+		this.locks = new Locks( env.locks, env.id );
+		this.carrier = null;
+		this.welcome = false; // the host listens
+		this.live = false; // there is a connection
+		this.told = false; // whether there is, has been said
+		this.failed = false;
+		this.hidden = false; // as far as the host knows
+		this.queue = [];
+	}
+
+	connect() {
+		if ( !this.env.able || this.failed ) {
+			return false;
+		}
+		if ( !this.carrier ) {
+			this.carrier = this.env.carrier( ( message ) => this.receive( message ), ( why ) => this.giveUp( why ) );
+			this.env.afterLoad( () => this.carrier.start() );
+		}
+		return true;
+	}
+
+	subscribe( type, callback ) {
+		const problem = wrongType( type ) || typeof callback !== 'function' && 'the callback is not a function';
+		if ( problem ) {
+			this.env.log( 'subscribe: ' + problem );
+			return () => {};
+		}
+		if ( this.types.add( type, callback ) ) {
+			this.post( { op: 'subscribe', type } );
+		}
+		this.connect();
+		return () => this.unsubscribe( type, callback );
+	}
+
+	unsubscribe( type, callback ) {
+		if ( this.types.remove( type, callback ) ) {
+			this.post( { op: 'unsubscribe', type } );
+		}
+	}
+
+	send( type, msg, to ) {
+		const problem = wrongType( type );
+		if ( problem ) {
+			this.env.log( 'send: ' + problem );
+			return;
+		}
+		// As JSON, because that is what arrives; what JSON cannot hold throws here, where the caller sees it.
+		const json = JSON.stringify( msg === undefined ? '' : msg );
+		if ( !this.connect() ) {
+			return;
+		}
+		const message = { op: 'send', type, to: recipients( to ), json: json === undefined ? '""' : json };
+		if ( this.welcome ) {
+			this.post( message );
+		} else if ( this.queue.push( message ) > QUEUE ) {
+			this.problem( {
+				about: 'send', type: this.queue.shift().type, code: 'limit',
+				message: 'too much was sent before there was a connection: the oldest message was dropped'
+			} );
+		}
+	}
+
+	post( message ) {
+		if ( this.welcome ) {
+			message.client = this.env.id;
+			this.carrier.post( message );
+		}
+	}
+
+	receive( message ) {
+		switch ( message.op ) {
+			case 'welcome':
+				this.hello();
+				break;
+			case 'lost':
+				this.part();
+				break;
+			case 'connected':
+			case 'disconnected':
+				this.change( message.op === 'connected' );
+				break;
+			case 'message':
+				this.types.run( message.data.type, Object.assign( { msg: '', from: '', to: '' }, message.data ) );
+				break;
+			case 'error':
+				this.problem( message );
+				break;
+			case 'token':
+				this.env.token( message.refused ).then( ( answer ) => this.post( Object.assign( { op: 'token' }, answer ) ) );
+				break;
+			case 'lock':
+				this.locks.watch( message.name, () => this.hostGone() );
+				break;
+			case 'ping':
+				this.post( { op: 'pong' } );
+		}
+	}
+
+	hello() {
+		this.welcome = true;
+		this.hidden = false;
+		this.post( Object.assign( { op: 'hello' }, this.env.hello() ) );
+		this.look();
+		this.types.names().forEach( ( type ) => this.post( { op: 'subscribe', type } ) );
+		this.queue.splice( 0 ).forEach( ( message ) => this.post( message ) );
+		if ( this.carrier.shared ) {
+			this.locks.hold( () => this.post( { op: 'locked' } ) );
+		}
+	}
+
+	part() {
+		this.welcome = false;
+		this.change( false );
+	}
+
+	change( live ) {
+		if ( live ? this.live : this.told && !this.live ) {
+			return;
+		}
+		this.live = live;
+		this.told = true;
+		const name = live ? 'connected' : 'disconnected';
+		this.states.run( name );
+		this.event( name );
+	}
+
+	problem( { about, type, code, message } ) {
+		this.env.log( about + ' ' + type + ': ' + message );
+		this.event( 'error', { about, type, code, message } );
+	}
+
+	hostGone() {
+		this.part();
+		// At once the browser would still take us to the one that ends.
+		setTimeout( () => {
+			if ( !this.welcome ) {
+				this.carrier.start();
+			}
+		}, GRACE );
+	}
+
+	giveUp( why ) {
+		this.failed = true;
+		this.queue = [];
+		this.env.log( 'no connection from this page: ' + why );
+		this.part();
+	}
+
+	look() {
+		if ( this.env.document.hidden !== this.hidden ) {
+			this.hidden = !this.hidden;
+			this.post( { op: 'visible', visible: !this.hidden } );
+		}
+	}
+
+	hide() {
+		this.post( { op: 'bye' } );
+		this.welcome = false;
+		this.locks.release();
+	}
+
+	show() {
+		if ( !this.carrier || this.failed ) {
+			return;
+		}
+		this.change( false );
+		if ( this.carrier.shared ) {
+			this.carrier.start(); // the host may have ended in the meantime
+		} else {
+			this.hello();
+		}
+	}
+}
+
+/**
+ * Make the page's object, which webSocket.d.ts documents.
  *
  * @param {Object} env the browser and the wiki
  * @param {string} env.id the client id
@@ -23,228 +209,26 @@ const QUEUE = 100;
  *  brought back, or may have become visible or hidden
  */
 export function createPage( env ) {
-	const types = new Listeners( env.report );
-	const states = new Listeners( env.report );
-	let carrier = null;
-	let welcome = false;
-	let live = false;
-	let told = false;
-	let failed = false;
-	let hidden = false;
-	let queue = [];
-	let unlock = null;
-	let vigil = null;
-
-	const post = ( message ) => {
-		if ( welcome ) {
-			message.client = env.id;
-			carrier.post( message );
-		}
-	};
-
-	function hello() {
-		welcome = true;
-		hidden = false;
-		post( Object.assign( { op: 'hello' }, env.hello() ) );
-		look();
-		types.names().forEach( ( type ) => post( { op: 'subscribe', type } ) );
-		queue.splice( 0 ).forEach( post );
-		lock();
-	}
-
-	// Who gets the lock knows that this page is gone.
-	function lock() {
-		if ( unlock ) {
-			post( { op: 'locked' } );
-		} else if ( carrier.shared && env.locks ) {
-			env.locks.request( 'WebSocket ' + env.id, () => new Promise( ( resolve ) => {
-				unlock = resolve;
-				post( { op: 'locked' } );
-			} ) ).catch( () => {} ); // the host asks for signs of life instead
-		}
-	}
-
-	// A shared host may end without a word.
-	function watch( name ) {
-		if ( env.locks && !vigil ) {
-			const mine = vigil = new AbortController();
-			env.locks.request( name, { signal: mine.signal }, () => {
-				if ( vigil === mine ) {
-					again();
-				}
-			} ).catch( () => {} ); // given up
-		}
-	}
-
-	function giveUpWatch() {
-		if ( vigil ) {
-			vigil.abort();
-			vigil = null;
-		}
-	}
-
-	function again() {
-		giveUpWatch();
-		welcome = false;
-		change( false );
-		carrier.start();
-	}
-
-	function change( now ) {
-		if ( now ? live : told && !live ) {
-			return;
-		}
-		live = now;
-		told = true;
-		const name = now ? 'connected' : 'disconnected';
-		states.run( name );
-		env.event( name, api );
-	}
-
-	function receive( message ) {
-		switch ( message.op ) {
-			case 'welcome':
-				hello();
-				break;
-			case 'lost':
-				welcome = false;
-				change( false );
-				break;
-			case 'connected':
-			case 'disconnected':
-				change( message.op === 'connected' );
-				break;
-			case 'message':
-				types.run( message.data.type, Object.assign( { msg: '', from: '', to: '' }, message.data ) );
-				break;
-			case 'token':
-				env.token( message.refused ).then( ( answer ) => post( Object.assign( { op: 'token' }, answer ) ) );
-				break;
-			case 'lock':
-				watch( message.name );
-				break;
-			case 'ping':
-				post( { op: 'pong' } );
-				break;
-			case 'error':
-				env.log( message.about + ' ' + message.type + ': ' + message.message );
-				env.event( 'error', { about: message.about, type: message.type, code: message.code, message: message.message } );
-		}
-	}
-
-	function giveUp( why ) {
-		failed = true;
-		welcome = false;
-		queue = [];
-		env.log( 'no connection from this page: ' + why );
-		change( false );
-	}
-
-	function look() {
-		if ( env.document.hidden !== hidden ) {
-			hidden = !hidden;
-			post( { op: 'visible', visible: !hidden } );
-		}
-	}
-
+	const page = new Page( env, ( name, value ) => env.event( name, value || api ) );
+	const listen = ( name, callback ) => typeof callback === 'function' && page.states.add( name, callback );
 	const api = {
-		connect() {
-			if ( !env.able || failed ) {
-				return false;
-			}
-			if ( !carrier ) {
-				carrier = env.carrier( receive, giveUp );
-				env.afterLoad( () => carrier.start() );
-			}
-			return true;
-		},
-
-		active: () => !!carrier && !failed,
-
+		connect: () => page.connect(),
+		active: () => !!page.carrier && !page.failed,
 		connected( callback ) {
-			if ( typeof callback === 'function' ) {
-				states.add( 'connected', callback );
-				if ( live ) {
-					states.call( callback );
-				}
+			listen( 'connected', callback );
+			if ( page.live && typeof callback === 'function' ) {
+				page.states.call( callback );
 			}
-			return live;
+			return page.live;
 		},
-
 		disconnected( callback ) {
-			if ( typeof callback === 'function' ) {
-				states.add( 'disconnected', callback );
-			}
+			listen( 'disconnected', callback );
 		},
-
-		subscribe( type, callback ) {
-			const problem = wrongType( type ) || typeof callback !== 'function' && 'the callback is not a function';
-			if ( problem ) {
-				env.log( 'subscribe: ' + problem );
-				return () => {};
-			}
-			if ( types.add( type, callback ) ) {
-				post( { op: 'subscribe', type } );
-			}
-			api.connect();
-			return () => api.unsubscribe( type, callback );
-		},
-
-		unsubscribe( type, callback ) {
-			if ( types.remove( type, callback ) ) {
-				post( { op: 'unsubscribe', type } );
-			}
-		},
-
-		send( type, msg, to ) {
-			const problem = wrongType( type );
-			if ( problem ) {
-				env.log( 'send: ' + problem );
-				return;
-			}
-			// As JSON, because that is what arrives; what JSON cannot hold throws here, where the caller sees it.
-			const json = JSON.stringify( msg === undefined ? '' : msg );
-			if ( !api.connect() ) {
-				return;
-			}
-			const message = { op: 'send', type, to: recipients( to ), json: json === undefined ? '""' : json };
-			if ( welcome ) {
-				post( message );
-			} else if ( queue.push( message ) > QUEUE ) {
-				receive( {
-					op: 'error', about: 'send', type: queue.shift().type, code: 'limit',
-					message: 'too much was sent before there was a connection: the oldest message was dropped'
-				} );
-			}
-		},
-
+		subscribe: ( type, callback ) => page.subscribe( type, callback ),
+		unsubscribe: ( type, callback ) => page.unsubscribe( type, callback ),
+		send: ( type, msg, to ) => page.send( type, msg, to ),
 		clientID: () => env.id,
-
 		url: () => env.hello().url
 	};
-
-	return {
-		api,
-		look,
-		hide() {
-			post( { op: 'bye' } );
-			welcome = false;
-			giveUpWatch();
-			if ( unlock ) {
-				unlock();
-				unlock = null;
-			}
-		},
-		show() {
-			if ( !carrier || failed ) {
-				return;
-			}
-			if ( carrier.shared ) {
-				again(); // the host may have ended in the meantime
-			} else {
-				change( false );
-				hello();
-			}
-		}
-	};
+	return { api, look: () => page.look(), hide: () => page.hide(), show: () => page.show() };
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fakeTimers } from '../timers.testing.js';
 import { createPage } from './page.js';
 
 /**
@@ -355,6 +356,7 @@ test( 'a page that is put away says bye, and comes back', async () => {
 } );
 
 test( 'a shared host that is gone is replaced', () => {
+	const timers = fakeTimers();
 	const p = open();
 	p.up();
 	p.receive( { op: 'lock', name: 'host 1' } );
@@ -363,9 +365,13 @@ test( 'a shared host that is gone is replaced', () => {
 	assert.equal( watched.length, 1 );
 	watched[ 0 ].take();
 	assert.equal( p.api.connected(), false );
+	assert.equal( p.starts, 1 );
+	timers.tick( 300 );
 	assert.equal( p.starts, 2 );
 	watched[ 0 ].take();
+	timers.tick( 300 );
 	assert.equal( p.starts, 2 );
+	timers.restore();
 } );
 
 test( 'methods need no this', () => {
