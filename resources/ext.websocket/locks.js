@@ -1,6 +1,6 @@
 /**
  * By Web Locks a page and a shared host notice each other's end, which nothing else would tell: the browser hands on the locks of whoever is gone.
- * Without Web Locks the host asks for signs of life, and a page does not notice.
+ * Without Web Locks the host asks for signs of life, and both go by the other's silence.
  */
 export class Locks {
 	/**

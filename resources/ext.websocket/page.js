@@ -6,6 +6,8 @@ import { recipients, wrongType } from './type.js';
 const QUEUE = 100;
 // How long a shared host may take to end, in ms.
 const GRACE = 300;
+// A shared host asks pages without Web Locks for a sign of life every minute. One that was silent for so long is gone, in ms.
+const SILENT = 150000;
 
 /**
  * What a page has to do with its host. The messages between them are those of wasmclient/main.go.
@@ -24,6 +26,7 @@ class Page {
 		this.failed = false;
 		this.hidden = false; // as far as the host knows
 		this.queue = [];
+		this.silence = 0; // timer
 	}
 
 	connect() {
@@ -111,6 +114,7 @@ class Page {
 				break;
 			case 'ping':
 				this.post( { op: 'pong' } );
+				this.listen();
 		}
 	}
 
@@ -123,6 +127,15 @@ class Page {
 		this.queue.splice( 0 ).forEach( ( message ) => this.post( message ) );
 		if ( this.carrier.shared ) {
 			this.locks.hold( () => this.post( { op: 'locked' } ) );
+			this.listen();
+		}
+	}
+
+	// Without Web Locks, which wikis with http lack, only its silence tells that the host is gone.
+	listen() {
+		clearTimeout( this.silence );
+		if ( !this.env.locks ) {
+			this.silence = setTimeout( () => this.hostGone(), SILENT );
 		}
 	}
 
@@ -174,6 +187,7 @@ class Page {
 	hide() {
 		this.post( { op: 'bye' } );
 		this.welcome = false;
+		clearTimeout( this.silence );
 		this.locks.release();
 	}
 

@@ -374,6 +374,26 @@ test( 'a shared host that is gone is replaced', () => {
 	timers.restore();
 } );
 
+test( 'without Web Locks a shared host that falls silent is replaced', () => {
+	const timers = fakeTimers();
+	const p = open( { locks: undefined } );
+	p.up();
+	timers.tick( 149999 );
+	p.receive( { op: 'ping' } );
+	timers.tick( 149999 );
+	assert.equal( p.api.connected(), true );
+	assert.deepEqual( p.took(), [ 'pong' ] );
+	timers.tick( 1 );
+	assert.equal( p.api.connected(), false );
+	timers.tick( 300 );
+	assert.equal( p.starts, 2 );
+	p.receive( { op: 'welcome' } );
+	p.hide();
+	timers.tick( 150300 );
+	assert.equal( p.starts, 2 );
+	timers.restore();
+} );
+
 test( 'methods need no this', () => {
 	const { connect, connected, subscribe, clientID } = open().api;
 	assert.equal( connect(), true );
