@@ -66,7 +66,8 @@ func TestSavesWithoutRelay(t *testing.T) {
 		}
 	})
 	t.Run("black hole", func(t *testing.T) {
-		port := blackHole(t)
+		port, open := blackHole(t)
+		open()
 		w := wikitest.Start(t, wikitest.Options{Server: "php", Settings: fmt.Sprintf("$wgWebSocketPublishTimeout = 0.1; $wgWebSocketRelay = '127.0.0.1:%d';", port)})
 		w.Edit(t, "Saved", "Text.")
 		if !strings.Contains(w.Log(), fmt.Sprint(port)) {
@@ -75,8 +76,8 @@ func TestSavesWithoutRelay(t *testing.T) {
 	})
 }
 
-// blackHole returns a port that does not answer connection attempts: its queue of connections is full, and nobody accepts.
-func blackHole(t testing.TB) int {
+// blackHole returns a port that refuses connections and, once open was called, does not answer them: its queue is full, and nobody accepts.
+func blackHole(t testing.TB) (port int, open func()) {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -86,22 +87,23 @@ func blackHole(t testing.TB) int {
 	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
 	name, err := syscall.Getsockname(fd)
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := name.(*syscall.SockaddrInet4).Port
-	for fullQueue(port) == "" {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
+	port = name.(*syscall.SockaddrInet4).Port
+	return port, func() {
+		if err := syscall.Listen(fd, 0); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { c.Close() })
+		for fullQueue(port) == "" {
+			c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+		}
 	}
-	return port
 }
 
 // fullQueue returns the kernel's line about a listening port when its queue, of a backlog of 0, is full.

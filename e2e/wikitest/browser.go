@@ -37,7 +37,7 @@ func StartBrowser(t testing.TB) *Browser {
 }
 
 func startBrowser() (*Browser, error) {
-	// Chromium keeps its crash handler's files below HOME, which a user of tests need not have.
+	// Chromium keeps files below HOME, which a user of tests need not have, and leaves some in TMPDIR.
 	scratch.Lock()
 	home, err := scratchDir("chromium")
 	scratch.Unlock()
@@ -51,7 +51,7 @@ func startBrowser() (*Browser, error) {
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.UserDataDir(home+"/profile"),
-		chromedp.Env("HOME="+home),
+		chromedp.Env("HOME="+home, "TMPDIR="+home),
 		chromedp.WindowSize(1200, 800),
 	)
 	if os.Getenv("E2E_HEADFUL") != "" {
