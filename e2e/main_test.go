@@ -41,8 +41,7 @@ func collect(tab *wikitest.Tab, name, typeJS string) {
 	tab.Run(`window.` + name + ` = []; webSocket.subscribe( ` + typeJS + `, ( data ) => ` + name + `.push( data ) )`)
 }
 
-// settle waits until the relay has acted on all that the tab has asked for so far: it answers the commands of a connection in order, so a message to
-// ourselves by way of another connection is not needed, only that the subscriptions are counted.
+// settle waits until the relay has subscriptions to so many types.
 func settle(t *testing.T, w *wikitest.Wiki, types int) {
 	t.Helper()
 	wikitest.Eventually(t, "the relay has the subscriptions", func() bool { return w.Stats(t).Types >= types })
