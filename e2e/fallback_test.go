@@ -67,11 +67,11 @@ func TestStrictCSP(t *testing.T) {
 	}
 }
 
-// TestPolicyThatForbidsWebAssembly: the wiki's server forbids it for the worker: the page works and the console has one line.
+// TestClientCannotRun: where a policy forbids WebAssembly the page works, and the console has one line that says why.
 func TestClientCannotRun(t *testing.T) {
 	w := plain(t)
 	tab := browser(t).Tab(t)
-	tab.AllowErrors("")
+	tab.AllowErrors("forbidden by policy")
 	before(t, tab, `delete window.SharedWorker; delete window.Worker; WebAssembly.instantiate = WebAssembly.instantiateStreaming = WebAssembly.compile = WebAssembly.compileStreaming = () => Promise.reject( new WebAssembly.CompileError( 'forbidden by policy' ) )`)
 	tab.OpenPage(w, "Main_Page")
 	tab.WaitFor(`window.webSocket`)
@@ -79,6 +79,9 @@ func TestClientCannotRun(t *testing.T) {
 	wikitest.Eventually(t, "the console says why", func() bool {
 		return strings.Contains(strings.Join(tab.Console(), "\n"), "forbidden by policy")
 	})
+	if n := strings.Count(strings.Join(tab.Console(), "\n"), "WebSocket:"); n != 1 {
+		t.Errorf("%d lines in the console: %q", n, tab.Console())
+	}
 	if wikitest.Eval[bool](tab, `webSocket.connected()`) {
 		t.Error("connected")
 	}

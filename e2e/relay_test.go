@@ -110,7 +110,6 @@ func TestWithoutRelay(t *testing.T) {
 			if wikitest.Eval[bool](tab, `webSocket.connected()`) {
 				t.Error("connected without a relay")
 			}
-			t.Log(w.Log())
 		})
 	}
 }

@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -48,11 +46,6 @@ func TestCertificateBehindRewrite(t *testing.T) {
 func TestCertificateOnPortPlusOne(t *testing.T) {
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", TLS: true, Load: "include", Settings: legacyTLS})
 	echo(t, w, func(w *wikitest.Wiki) string { return fmt.Sprintf("wss://127.0.0.1:%d", w.RelayPort+1) })
-	if cert := filepath.Join(w.Dir, "tls/cert.pem"); cert != w.CertFile {
-		t.Errorf("the wiki's certificate is %s", w.CertFile)
-	} else if _, err := os.Stat(cert); err != nil {
-		t.Error(err)
-	}
 }
 
 // legacyTLS names the certificate of a wiki with TLS the way the original extension documented it.

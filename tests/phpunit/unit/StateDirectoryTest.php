@@ -57,6 +57,17 @@ class StateDirectoryTest extends MediaWikiUnitTestCase {
 		$this->assertSame( [ '.', '..', '.htaccess', 'f' ], scandir( $path ), 'no temporary file is left' );
 	}
 
+	public function testOthersMayNotWriteThere(): void {
+		$directory = Fixtures::directory( [ 'WebSocketDirectory' => $this->parent ] );
+		foreach ( [ 0700 => true, 0750 => true, 0770 => false, 0702 => false ] as $mode => $isGood ) {
+			chmod( $this->parent, $mode );
+			clearstatcache();
+			$problem = $directory->getProblem();
+			$this->assertSame( $isGood, $problem === null, decoct( $mode ) . " $problem" );
+		}
+		chmod( $this->parent, 0700 );
+	}
+
 	public function testWritesThroughASymbolicLink(): void {
 		mkdir( "{$this->parent}/real", 0700 );
 		symlink( "{$this->parent}/real", "{$this->parent}/link" );
