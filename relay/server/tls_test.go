@@ -162,3 +162,42 @@ func TestSilentPeerOnTheTLSPortHoldsUpNobody(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A renewal whose key could not be read at first is taken up when it can be, though neither file looks newer by then.
+func TestCertificateThatIsMendedLater(t *testing.T) {
+	dir := t.TempDir()
+	cert, key, good := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "good.pem")
+	writeCertificate(t, cert, key, 1)
+	r := relaytest.Start(t, func(c *config.Config) {
+		farm(c)
+		c.Listen, c.TLSCert, c.TLSKey = freePair(t), cert, key
+	})
+	pool := writeCertificate(t, cert, good, 2)
+	later := time.Now().Add(time.Hour)
+	mend := func(text []byte) {
+		os.WriteFile(key, text, 0o600)
+		for _, file := range []string{cert, key} {
+			if err := os.Chtimes(file, later, later); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	mend([]byte("not a key"))
+	time.Sleep(1100 * time.Millisecond) // the relay looks once a second
+	if _, err := dialTLS(t, r, pool); err == nil {
+		t.Fatal("a certificate whose key is none is used")
+	}
+	text, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mend(text)
+	for end := time.Now().Add(relaytest.Patience); ; time.Sleep(100 * time.Millisecond) {
+		if _, err = dialTLS(t, r, pool); err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the mended certificate is not used: %v", err)
+		}
+	}
+}
