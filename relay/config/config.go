@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"mediawiki-websocket/relay/auth"
-	"mediawiki-websocket/relay/wire"
+	"mediawiki-websocket/relay/conn"
 )
 
 // Version is the version that the relay says it is. Release builds set it: -ldflags "-X mediawiki-websocket/relay/config.Version=1.2.3".
@@ -33,12 +33,12 @@ type Config struct {
 	Daemon  bool
 	Wikis   []*auth.Wiki
 	Drain   time.Duration // over how long the clients are told to come back when the relay ends
-	Limits  wire.Limits
+	Limits  conn.Limits
 }
 
 // Default returns the configuration of a relay that was told nothing.
 func Default() *Config {
-	return &Config{Listen: "127.0.0.1:1729", Drain: 5 * time.Second, Limits: wire.DefaultLimits()}
+	return &Config{Listen: "127.0.0.1:1729", Drain: 5 * time.Second, Limits: conn.DefaultLimits()}
 }
 
 const help = `Usage: websocket-relay [flags]
@@ -58,8 +58,10 @@ pages and scripts that are connected to it.
   --config FILE       JSON; its keys are these flags (listen, tlsCert, tlsKey, control, state,
                       log, open), drainSeconds, wikis, and limits:
                       frameBytes publishBytes typeBytes clientBytes outboxBytes types clients
-                      recipients publishBatch depth connectSeconds pingSeconds
-                      pingTimeoutSeconds writeSeconds. Flags win over the file.
+                      recipients publishBatch depth fragments connectSeconds
+                      messageSeconds pingSeconds pingTimeoutSeconds writeSeconds, and the
+                      rates bytes… messages… commands… pings…, each with …PerSecond and
+                      …Burst. Flags win over the file.
   --log FILE          log there instead of standard error; SIGHUP opens it anew
   --open              serve everybody, whatever their origin and without tokens, but for
                       system types and private wikis. Only for trying things out.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mediawiki-websocket/relay/config"
+	"mediawiki-websocket/relay/conn"
 	"mediawiki-websocket/relay/wire"
 )
 
@@ -34,7 +35,7 @@ func TestFlagsWinOverTheFileAndTheFileOverTheEnvironment(t *testing.T) {
 	if c = parse(t, nil, "--control", "x/c.sock"); c.State != filepath.Join(filepath.Dir(c.Control), "wikis.json") || !filepath.IsAbs(c.Control) {
 		t.Errorf("%+v", c)
 	}
-	if c = parse(t, nil, "--open"); c.Control != "" || c.State != "" || c.Limits != wire.DefaultLimits() {
+	if c = parse(t, nil, "--open"); c.Control != "" || c.State != "" || c.Limits != conn.DefaultLimits() {
 		t.Errorf("%+v", c)
 	}
 }
@@ -42,10 +43,17 @@ func TestFlagsWinOverTheFileAndTheFileOverTheEnvironment(t *testing.T) {
 func TestEveryLimitCanBeSet(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.json")
 	os.WriteFile(file, []byte(`{"open":true,"frameBytes":1,"publishBytes":2,"typeBytes":3,"clientBytes":4,"types":5,"clients":6,"recipients":7,"publishBatch":8,
-		"depth":9,"outboxBytes":10,"connectSeconds":0.5,"pingSeconds":12,"pingTimeoutSeconds":13,"writeSeconds":14,"drainSeconds":15}`), 0o600)
+		"depth":9,"outboxBytes":10,"connectSeconds":0.5,"pingSeconds":12,"pingTimeoutSeconds":13,"writeSeconds":14,"drainSeconds":15,
+		"fragments":16,"messageSeconds":17,"bytesPerSecond":18,"bytesBurst":19,"messagesPerSecond":20,"messagesBurst":21,"commandsPerSecond":22,
+		"commandsBurst":23,"pingsPerSecond":0.5,"pingsBurst":25}`), 0o600)
 	c := parse(t, nil, "--config", file)
-	want := wire.Limits{FrameBytes: 1, PublishBytes: 2, TypeBytes: 3, ClientBytes: 4, Types: 5, Clients: 6, Recipients: 7, PublishBatch: 8, Depth: 9, OutboxBytes: 10,
-		ConnectTimeout: time.Second / 2, PingInterval: 12 * time.Second, PingTimeout: 13 * time.Second, WriteTimeout: 14 * time.Second}
+	want := conn.Limits{
+		Limits:      wire.Limits{FrameBytes: 1, PublishBytes: 2, TypeBytes: 3, ClientBytes: 4, Types: 5, Clients: 6, Recipients: 7, PublishBatch: 8, Depth: 9},
+		OutboxBytes: 10, Fragments: 16, ConnectTimeout: time.Second / 2, MessageTimeout: 17 * time.Second, PingInterval: 12 * time.Second,
+		PingTimeout: 13 * time.Second, WriteTimeout: 14 * time.Second,
+		Bytes: conn.Rate{PerSecond: 18, Burst: 19}, Messages: conn.Rate{PerSecond: 20, Burst: 21}, Commands: conn.Rate{PerSecond: 22, Burst: 23},
+		Pings: conn.Rate{PerSecond: 0.5, Burst: 25},
+	}
 	if c.Limits != want || c.Drain != 15*time.Second {
 		t.Errorf("%+v %s", c.Limits, c.Drain)
 	}

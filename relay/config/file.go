@@ -51,9 +51,12 @@ func (c *Config) set(path, name string, raw json.RawMessage) error {
 	l := &c.Limits
 	texts := map[string]*string{"listen": &c.Listen, "tlsCert": &c.TLSCert, "tlsKey": &c.TLSKey, "control": &c.Control, "state": &c.State, "log": &c.Log}
 	counts := map[string]*int{"frameBytes": &l.FrameBytes, "publishBytes": &l.PublishBytes, "typeBytes": &l.TypeBytes, "clientBytes": &l.ClientBytes,
-		"outboxBytes": &l.OutboxBytes, "types": &l.Types, "clients": &l.Clients, "recipients": &l.Recipients, "publishBatch": &l.PublishBatch, "depth": &l.Depth}
+		"outboxBytes": &l.OutboxBytes, "types": &l.Types, "clients": &l.Clients, "recipients": &l.Recipients, "publishBatch": &l.PublishBatch, "depth": &l.Depth,
+		"fragments": &l.Fragments, "bytesBurst": &l.Bytes.Burst, "messagesBurst": &l.Messages.Burst, "commandsBurst": &l.Commands.Burst, "pingsBurst": &l.Pings.Burst}
+	rates := map[string]*float64{"bytesPerSecond": &l.Bytes.PerSecond, "messagesPerSecond": &l.Messages.PerSecond, "commandsPerSecond": &l.Commands.PerSecond,
+		"pingsPerSecond": &l.Pings.PerSecond}
 	times := map[string]*time.Duration{"connectSeconds": &l.ConnectTimeout, "pingSeconds": &l.PingInterval, "pingTimeoutSeconds": &l.PingTimeout,
-		"writeSeconds": &l.WriteTimeout, "drainSeconds": &c.Drain}
+		"messageSeconds": &l.MessageTimeout, "writeSeconds": &l.WriteTimeout, "drainSeconds": &c.Drain}
 	if field := texts[name]; field != nil {
 		if json.Unmarshal(raw, field) != nil {
 			return Fail(ExitUsage, "%s: %q is not a string", path, name)
@@ -63,6 +66,12 @@ func (c *Config) set(path, name string, raw json.RawMessage) error {
 	if field := counts[name]; field != nil {
 		if json.Unmarshal(raw, field) != nil || *field < 1 || *field > 1<<30 {
 			return Fail(ExitUsage, "%s: %q is not a whole number from 1 to 2^30", path, name)
+		}
+		return nil
+	}
+	if field := rates[name]; field != nil {
+		if json.Unmarshal(raw, field) != nil || *field <= 0 || *field > 1<<30 {
+			return Fail(ExitUsage, "%s: %q is not a number, more than 0 and at most 2^30", path, name)
 		}
 		return nil
 	}

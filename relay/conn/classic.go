@@ -8,7 +8,7 @@ import (
 // envelope does what a classic frame says. A frame that is malformed, or that the sender may not send, is dropped: the mode has no error
 // replies, and its scripts do not expect to be closed.
 func (c *Conn) envelope(data []byte) {
-	e, err := codec.ParseEnvelope(data, c.env.Limits)
+	e, err := codec.ParseEnvelope(data, c.env.Limits.Limits)
 	if err != nil {
 		c.env.BadFrames.Add(1)
 		c.drop("malformed envelope", err)

@@ -11,12 +11,11 @@ import (
 	"mediawiki-websocket/relay/auth"
 	"mediawiki-websocket/relay/engine"
 	"mediawiki-websocket/relay/hub"
-	"mediawiki-websocket/relay/wire"
 )
 
 // Env is what the connections of a relay share. Its zero counters are ready for use; the rest must be set.
 type Env struct {
-	Limits wire.Limits
+	Limits Limits
 	Auth   *auth.Auth
 	Hub    *hub.Hub
 	Engine engine.Engine

@@ -34,7 +34,7 @@ func TestOneFaultKillsAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log strings.Builder
-	env := &conn.Env{Limits: wire.DefaultLimits(), Auth: &auth.Auth{Wikis: wikis, Open: true}, Hub: hub.New(), Engine: faulty{engine.NewMemory()},
+	env := &conn.Env{Limits: conn.DefaultLimits(), Auth: &auth.Auth{Wikis: wikis, Open: true}, Hub: hub.New(), Engine: faulty{engine.NewMemory()},
 		Log: slog.New(slog.NewTextHandler(&log, nil)), Warn: func(string, string, ...any) {}}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn.Accept(w, r, env, auth.Identity{})

@@ -12,7 +12,7 @@ import (
 
 // command does what a v1 frame says and replies to it.
 func (c *Conn) command(data []byte) {
-	cmd, err := codec.ParseCommand(data, c.env.Limits)
+	cmd, err := codec.ParseCommand(data, c.env.Limits.Limits)
 	switch {
 	case err != nil && err.Code != wire.UnknownOp:
 		c.env.BadFrames.Add(1)

@@ -71,7 +71,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, *wire.
 
 // batch reads the messages of a publish and checks each against what the wiki may send.
 func (s *Server) batch(id *auth.Identity, body []byte) ([]engine.Message, *wire.Error) {
-	envelopes, err := codec.ParseBatch(body, s.cfg.Limits)
+	envelopes, err := codec.ParseBatch(body, s.cfg.Limits.Limits)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ import (
 	"mediawiki-websocket/relay/wire"
 )
 
-// The limits of HTTP requests. Upgraded connections have their own, in [wire.Limits].
+// The limits of HTTP requests. Upgraded connections have their own, in [conn.Limits].
 const (
 	headerTimeout  = 5 * time.Second
 	requestTimeout = 10 * time.Second

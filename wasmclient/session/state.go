@@ -17,6 +17,9 @@ const (
 	// rousePause bounds how often a connection is tried because somebody looks: a relay takes ten pings in ten seconds.
 	rousePause = 5 * time.Second
 
+	// usualPing is how long a relay that names no time may be silent.
+	usualPing = 25 * time.Second
+
 	// noStatus stands for a close without a code (RFC 6455, section 7.4.1).
 	noStatus = 1006
 )
@@ -62,7 +65,7 @@ func (s *Session) admitted(f *Frame, introduced []string) {
 	s.deadline.start(connectPatience, func() { s.hangUp(wire.CloseStale) })
 	s.token.isBad = false
 	s.welcome = Welcome{Wiki: f.Wiki, User: f.User}
-	s.ping = s.config.Limits.PingInterval
+	s.ping = usualPing
 	if f.Ping > 0 {
 		s.ping = time.Duration(f.Ping) * time.Second
 	}
