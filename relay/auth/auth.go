@@ -13,9 +13,10 @@ import (
 
 // Auth decides for one relay.
 type Auth struct {
-	Wikis *Wikis
-	Open  bool             // serve everybody: for trying things out, and for networks where everybody is trusted
-	Now   func() time.Time // nil: time.Now
+	Wikis       *Wikis
+	Revocations *Revocations
+	Open        bool             // serve everybody: for trying things out, and for networks where everybody is trusted
+	Now         func() time.Time // nil: time.Now
 }
 
 func (a *Auth) now() time.Time {
@@ -31,9 +32,12 @@ type Identity struct {
 	User    string    // "" for an anonymous visitor
 	Session string    // the token's sid
 	Token   bool      // a wiki vouches for the above
+	Issued  time.Time // when the wiki signed the token; zero without one
 	Expires time.Time // of the token; zero without one
+	Rate    Rate      // how often the user may send
 
 	subscribe, send []string // patterns of types
+	rights          []string // those of the rights that policies ask for which the user has
 }
 
 var everything = []string{"*"}
@@ -73,12 +77,29 @@ func (a *Auth) FromOrigin(id *Identity, origin string) bool {
 	return a.Open || origin == "" || wiki != nil && slices.Contains(wiki.Origins, origin)
 }
 
-// Subscribe returns the key under which id gets messages of type t, or why it may not.
-func (a *Auth) Subscribe(id *Identity, t string) (engine.Key, *wire.Error) {
+// Access is what somebody gets who may subscribe.
+type Access struct {
+	Key   engine.Key // under which the messages come
+	Token bool       // but only with a subscription token, see [Auth.Grant]
+}
+
+// Subscribe returns how id gets messages of type t, or why it may not.
+func (a *Auth) Subscribe(id *Identity, t string) (Access, *wire.Error) {
 	if !match(id.subscribe, t) {
-		return engine.Key{}, wire.NewError(wire.Forbidden, "the token does not allow to subscribe to this type")
+		return Access{}, wire.NewError(wire.Forbidden, "the token does not allow to subscribe to this type")
 	}
-	return a.key(id, t)
+	r, err := a.rule(id, t)
+	switch {
+	case err != nil:
+		return Access{}, err
+	case r.policy == nil && !r.open && !wire.IsSystem(t):
+		return Access{}, undeclared
+	case r.policy == nil:
+		return Access{Key: r.key}, nil
+	case !r.policy.Read.includes(id):
+		return Access{}, wire.NewError(wire.Forbidden, "the wiki lets only some of its users subscribe to this type, and this is none of them")
+	}
+	return Access{r.key, r.policy.Token}, nil
 }
 
 // Send returns the key under which id, a visitor, sends messages of type t, or why it may not.
@@ -87,9 +108,32 @@ func (a *Auth) Send(id *Identity, t string) (engine.Key, *wire.Error) {
 		return engine.Key{}, wire.NewError(wire.Forbidden, "only the wiki sends system types")
 	}
 	if !match(id.send, t) {
-		return engine.Key{}, wire.NewError(wire.Forbidden, "the token does not allow to send this type")
+		return engine.Key{}, wire.NewError(wire.Forbidden, "the wiki does not let this user send messages of this type: the right websocket-send is missing, or the user is blocked")
 	}
-	return a.key(id, t)
+	r, err := a.rule(id, t)
+	switch {
+	case err != nil:
+		return engine.Key{}, err
+	case id.User == "" && r.mute:
+		return engine.Key{}, wire.NewError(wire.Forbidden, "the wiki lets only visitors with an account send")
+	case r.policy == nil && !r.open:
+		return engine.Key{}, undeclared
+	case r.policy != nil && !r.policy.Send.includes(id):
+		return engine.Key{}, wire.NewError(wire.Forbidden, "only "+who(r.policy.Send)+" may send messages of this type")
+	}
+	return r.key, nil
+}
+
+var undeclared = wire.NewError(wire.Forbidden, "the wiki allows declared types only ($wgWebSocketOpenTypes is false), and this type is not declared")
+
+func who(w Who) string {
+	switch w {
+	case OnlyWiki:
+		return "the wiki"
+	case Users:
+		return "visitors with an account"
+	}
+	return "users with the right " + string(w[len(rightPrefix):])
 }
 
 // Publish returns the key under which a wiki publishes messages of type t, or why it may not.
@@ -103,36 +147,56 @@ func (a *Auth) Publish(wiki, t string) (engine.Key, *wire.Error) {
 	case wire.IsSystem(t):
 		return engine.Key{}, wire.NewError(wire.Forbidden, "a wiki publishes no system types but its own")
 	}
-	return a.shared(wiki, t), nil
-}
-
-// shared returns the key of a type without an owner: it stays within a private wiki.
-func (a *Auth) shared(wiki, t string) engine.Key {
-	if w := a.Wikis.Get(wiki); w != nil && w.Private {
-		return engine.Key{Wiki: wiki, Type: t}
+	if w := a.Wikis.Get(wiki); w != nil && (w.Private || w.policies.find(t) != nil) {
+		return engine.Key{Wiki: wiki, Type: t}, nil
 	}
-	return engine.Key{Type: t}
+	return engine.Key{Type: t}, nil
 }
 
-func (a *Auth) key(id *Identity, t string) (engine.Key, *wire.Error) {
+// rule is what counts for a type and a connection.
+type rule struct {
+	key    engine.Key
+	policy *Policy // nil: none
+	open   bool    // types without one may be used
+	mute   bool    // visitors without an account may not send
+}
+
+// rule finds the wiki that has the say. A type with the id of a registered wiki is that wiki's; any other is all public wikis' together, unless
+// the connection's own wiki is private or has declared it: it is that wiki's then, so that no other wiki can send into it.
+func (a *Auth) rule(id *Identity, t string) (rule, *wire.Error) {
 	owner := a.Wikis.Owner(t)
 	switch {
-	case owner == nil && id.Token:
-		return a.shared(id.Wiki, t), nil
 	case owner == nil:
-		return engine.Key{Type: t}, nil
+		return a.shared(id, t), nil
 	case id.Token && owner.ID == id.Wiki || !owner.Private && (a.Open || !id.Token):
-		return engine.Key{Wiki: owner.ID, Type: t}, nil
+		return a.of(owner, t), nil
 	case owner.Private:
-		return engine.Key{}, wire.NewError(wire.Forbidden, "the type belongs to a private wiki")
+		return rule{}, wire.NewError(wire.Forbidden, "the type belongs to a private wiki")
 	}
-	return engine.Key{}, wire.NewError(wire.Forbidden, "the type belongs to another wiki")
+	return rule{}, wire.NewError(wire.Forbidden, "the type belongs to another wiki")
+}
+
+func (a *Auth) of(wiki *Wiki, t string) rule {
+	return rule{engine.Key{Wiki: wiki.ID, Type: t}, wiki.policies.find(t), wiki.Open || a.Open, wiki.Mute}
+}
+
+func (a *Auth) shared(id *Identity, t string) rule {
+	home := a.Wikis.Get(id.Wiki)
+	if home == nil {
+		open, speak := a.Wikis.Shared()
+		return rule{key: engine.Key{Type: t}, open: open || a.Open, mute: !speak && !a.Open}
+	}
+	r := a.of(home, t)
+	if !home.Private && r.policy == nil {
+		r.key.Wiki = ""
+	}
+	return r
 }
 
 // Sees reports whether messages with key k are for a classic connection of id, which cannot say what it wants.
 func (a *Auth) Sees(id *Identity, k engine.Key) bool {
 	own, reach := a.Subscribe(id, k.Type)
-	return reach == nil && own == k
+	return reach == nil && own.Key == k && !own.Token
 }
 
 // match reports whether t is one of the patterns: a type, or a prefix that ends in "*".

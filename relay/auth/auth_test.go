@@ -36,9 +36,12 @@ func TestTokens(t *testing.T) {
 	}
 	var rows []struct {
 		Name, Key, Aud, Token string
-		Claims                struct{ Iss, Sub, Sid string }
-		Valid                 bool
-		At                    int64
+		Claims                struct {
+			Iss, Sub, Sid, Type string
+			Rate                auth.Rate
+		}
+		Valid bool
+		At    int64
 	}
 	if err := json.Unmarshal(data, &rows); err != nil || len(rows) == 0 {
 		t.Fatal(len(rows), err)
@@ -58,8 +61,13 @@ func TestTokens(t *testing.T) {
 		if row.Valid != (refused == nil) {
 			t.Errorf("%s: %v", row.Name, refused)
 		}
-		if refused == nil && (id.Wiki != row.Claims.Iss || id.User != row.Claims.Sub || id.Session != row.Claims.Sid || !id.Token) {
+		if refused == nil && (id.Wiki != row.Claims.Iss || id.User != row.Claims.Sub || id.Session != row.Claims.Sid || id.Rate != row.Claims.Rate || !id.Token) {
 			t.Errorf("%s: %+v", row.Name, id)
+		}
+		if refused == nil && row.Aud == "subscribe" {
+			if err := a.Grant(&id, row.Claims.Type, row.Token); err != nil {
+				t.Errorf("%s: %v", row.Name, err)
+			}
 		}
 		if refused != nil && strings.Contains(refused.Error(), row.Token) {
 			t.Errorf("%s: the error shows the token", row.Name)
@@ -101,11 +109,12 @@ func TestTokenForTwoAudiences(t *testing.T) {
 
 // Property: whatever the names, nobody reaches a key of another wiki's scope.
 func FuzzScope(f *testing.F) {
-	for _, t := range []string{"a:x", "b:x", "p:x", "x", "a:@x", "a", ":", "a:b:", "A:", "a\x00:", "p:*", "a/:x", "*"} {
+	for _, t := range []string{"a:x", "b:x", "p:x", "x", "a:@x", "a", ":", "a:b:", "A:", "a\x00:", "p:*", "a/:x", "*", "Declared1"} {
 		f.Add(t, 0)
 		f.Add(t, 3)
 	}
-	wikis := registry(f, relaytest.Wiki("a:", "https://a.example", false), relaytest.Wiki("b:", "https://b.example", false), relaytest.Wiki("p:", "https://p.example", true))
+	wikis := registry(f, relaytest.Wiki("a:", "https://a.example", false), relaytest.Wiki("p:", "https://p.example", true),
+		relaytest.Wiki("b:", "https://b.example", false, types(`{"pattern":"Declared*","send":"anyone"},{"pattern":"b:*","send":"anyone"}`)))
 	a := &auth.Auth{Wikis: wikis}
 	var ids []auth.Identity
 	for _, wiki := range []string{"a:", "b:", "p:"} {
@@ -123,7 +132,8 @@ func FuzzScope(f *testing.F) {
 	f.Fuzz(func(t *testing.T, typ string, who int) {
 		id := &ids[uint(who)%uint(len(ids))]
 		owner := wikis.Owner(typ)
-		k, err := a.Subscribe(id, typ)
+		access, err := a.Subscribe(id, typ)
+		k := access.Key
 		want := engine.Key{Type: typ}
 		switch {
 		case owner != nil && id.Token && owner.ID != id.Wiki, owner != nil && !id.Token && owner.Private:
@@ -133,8 +143,8 @@ func FuzzScope(f *testing.F) {
 			return
 		case owner != nil:
 			want.Wiki = owner.ID
-		case id.Token && id.Wiki == "p:":
-			want.Wiki = "p:"
+		case id.Token && (id.Wiki == "p:" || id.Wiki == "b:" && len(typ) > len("Declared") && strings.HasPrefix(typ, "Declared")):
+			want.Wiki = id.Wiki
 		}
 		if err != nil || k != want {
 			t.Errorf("%q: %q is %v %v, want %v", id.Wiki, typ, k, err, want)
@@ -143,7 +153,7 @@ func FuzzScope(f *testing.F) {
 			t.Errorf("%q sends %q as %v", id.Wiki, typ, sent)
 		}
 		for i := range ids {
-			if seen, err := a.Subscribe(&ids[i], typ); a.Sees(&ids[i], k) != (err == nil && seen == k) {
+			if seen, err := a.Subscribe(&ids[i], typ); a.Sees(&ids[i], k) != (err == nil && seen.Key == k) {
 				t.Errorf("%q sees %v but subscribes %v", ids[i].Wiki, k, seen)
 			}
 		}
@@ -161,8 +171,10 @@ func TestConfiguredWikiStandsOverTheSavedOne(t *testing.T) {
 			t.Fatal(moved, err)
 		}
 	}
-	if moved, err := w.Put(relaytest.Wiki("b:", "https://new.example", false)); err != nil || moved {
-		t.Errorf("put again: %t %v", moved, err)
+	for _, changed := range []bool{true, false} {
+		if got, err := w.Put(relaytest.Wiki("b:", "https://new.example", false)); err != nil || got != changed {
+			t.Errorf("put again: %t %v", got, err)
+		}
 	}
 	w, _, err = auth.OpenWikis(path, []*auth.Wiki{relaytest.Wiki("a:", "https://config.example", true)})
 	if err != nil {

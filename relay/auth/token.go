@@ -11,8 +11,9 @@ import (
 
 // The audiences of tokens.
 const (
-	AudienceConnect = "connect"
-	AudiencePublish = "publish"
+	AudienceConnect   = "connect"
+	AudienceSubscribe = "subscribe"
+	AudiencePublish   = "publish"
 )
 
 const (
@@ -20,6 +21,8 @@ const (
 	Leeway = 60 * time.Second
 	// PublishLife is how long a publish token may live.
 	PublishLife = 60 * time.Second
+	// TokenLife is how long any other token may live. What is revoked is remembered for as long.
+	TokenLife = 48 * time.Hour
 	// TokenBytes is the longest token that is looked at.
 	TokenBytes = 8 << 10
 )
@@ -29,8 +32,11 @@ var UnknownWiki = wire.NewError(wire.Unauthorized, "the token's wiki is not regi
 
 type claims struct {
 	jwt.RegisteredClaims
-	SID   string `json:"sid"`
-	Allow *allow `json:"allow"`
+	SID    string   `json:"sid"`
+	Allow  *allow   `json:"allow"`
+	Rights []string `json:"rights"`
+	Rate   Rate     `json:"rate"`
+	Type   string   `json:"type"`
 }
 
 type allow struct {
@@ -40,11 +46,61 @@ type allow struct {
 
 var errClaims = errors.New("claims")
 
+// Rate is how often a user may send: so many messages in so many seconds. Zero: as often as a connection may.
+type Rate struct {
+	Count   int `json:"count"`
+	Seconds int `json:"seconds"`
+}
+
 // Verify returns whose token it is: a JWT (RFC 7519) signed by a registered wiki with HS256, whatever else its header says, for the given
-// audience. Errors say what is wrong in words for the token's owner, and show nothing of it.
+// audience, and not revoked. Errors say what is wrong in words for the token's owner, and show nothing of it.
 func (a *Auth) Verify(token, audience string) (Identity, *wire.Error) {
+	c, err := a.claims(token, audience)
+	if err != nil {
+		return Identity{}, err
+	}
+	id := Identity{Wiki: c.Issuer, User: c.Subject, Session: c.SID, Token: true, Expires: c.ExpiresAt.Time, Rate: c.Rate, rights: c.Rights,
+		subscribe: everything, send: everything}
+	if c.IssuedAt != nil {
+		id.Issued = c.IssuedAt.Time
+	}
+	if c.Allow != nil {
+		id.subscribe, id.send = c.Allow.Subscribe, c.Allow.Send
+	}
+	if audience == AudienceConnect && a.Revoked(&id) {
+		return Identity{}, revoked
+	}
+	return id, nil
+}
+
+// Grant returns nil when token is a subscription token of id for the type t.
+func (a *Auth) Grant(id *Identity, t, token string) *wire.Error {
+	c, err := a.claims(token, AudienceSubscribe)
+	switch {
+	case err != nil:
+		return wire.NewError(wire.Unauthorized, "subscription token: "+err.Message)
+	case c.Issuer != id.Wiki || c.Subject != id.User || !id.Token:
+		return wire.NewError(wire.Unauthorized, "the subscription token is for another wiki or user than the connection")
+	case c.Type != t:
+		return wire.NewError(wire.Unauthorized, "the subscription token is for another type")
+	case a.Revocations.Has(Revocation{Wiki: c.Issuer, Type: t}, c.IssuedAt.Time) || a.Revocations.Has(Revocation{Wiki: c.Issuer, User: c.Subject}, c.IssuedAt.Time):
+		return revoked
+	}
+	return nil
+}
+
+var revoked = wire.NewError(wire.Unauthorized, "the token was revoked: get a new one")
+
+// Revoked reports whether the token by which id is known has been revoked.
+func (a *Auth) Revoked(id *Identity) bool {
+	return id.Token && (a.Revocations.Has(Revocation{Wiki: id.Wiki, User: id.User}, id.Issued) ||
+		a.Revocations.Has(Revocation{Wiki: id.Wiki, Session: id.Session}, id.Issued))
+}
+
+// claims returns what a token says that is good for the audience.
+func (a *Auth) claims(token, audience string) (*claims, *wire.Error) {
 	if len(token) > TokenBytes {
-		return Identity{}, wire.NewError(wire.Unauthorized, "the token is too long")
+		return nil, wire.NewError(wire.Unauthorized, "the token is too long")
 	}
 	var c claims
 	_, err := a.parser(audience).ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
@@ -62,17 +118,17 @@ func (a *Auth) Verify(token, audience string) (Identity, *wire.Error) {
 		}
 		return set, nil
 	})
-	if err != nil {
-		return Identity{}, fault(err, audience)
+	switch {
+	case err != nil:
+		return nil, fault(err, audience)
+	case audience == AudiencePublish && !a.short(&c):
+		return nil, wire.NewError(wire.Unauthorized, "a publish token may live 60 seconds at most")
+	case audience != AudiencePublish && c.IssuedAt == nil:
+		return nil, wire.NewError(wire.Unauthorized, `the token has no "iat"`)
+	case audience != AudiencePublish && c.ExpiresAt.Sub(c.IssuedAt.Time) > TokenLife:
+		return nil, wire.NewError(wire.Unauthorized, "a token may live 48 hours at most")
 	}
-	if audience == AudiencePublish && !a.short(&c) {
-		return Identity{}, wire.NewError(wire.Unauthorized, "a publish token may live 60 seconds at most")
-	}
-	id := Identity{Wiki: c.Issuer, User: c.Subject, Session: c.SID, Token: true, Expires: c.ExpiresAt.Time, subscribe: everything, send: everything}
-	if c.Allow != nil {
-		id.subscribe, id.send = c.Allow.Subscribe, c.Allow.Send
-	}
-	return id, nil
+	return &c, nil
 }
 
 func (a *Auth) parser(audience string) *jwt.Parser {

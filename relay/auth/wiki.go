@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"time"
 
 	"mediawiki-websocket/relay/wire"
 )
@@ -20,23 +21,35 @@ const KeyBytes = 32
 
 // Wiki is a registered wiki. Nobody changes it once it is registered.
 type Wiki struct {
-	ID      string
-	Keys    [][]byte // the first is the wiki's own; the others count too, while keys rotate
-	Origins []string // as browsers send them: scheme://host[:port]
-	Private bool     // without a token nothing of this wiki is to be had
-	ETag    string   // lower-case hex SHA-256 of the JSON it was registered with; "" for one of the configuration file
+	ID         string
+	Keys       [][]byte // the first is the wiki's own; the others count too, while keys rotate
+	Origins    []string // as browsers send them: scheme://host[:port]
+	Private    bool     // without a token nothing of this wiki is to be had
+	Open       bool     // types that no policy names may be used
+	Mute       bool     // who has no account may not send
+	Types      []Policy
+	ETag       string    // lower-case hex SHA-256 of the JSON it was registered with; "" for one of the configuration file
+	Registered time.Time // with this run of the relay; zero for one of the configuration file or the state file
 
-	spec json.RawMessage
+	policies *policies
+	spec     json.RawMessage
 }
 
 // ParseWiki reads a wiki as it stands in the body of PUT /api/wikis/{id} and in the configuration file:
-// {"key":base64,"keys":[base64…],"origins":["https://wiki.example"],"private":false}. Errors name the member and never show a key.
+//
+//	{"key":base64,"keys":[base64…],"origins":["https://wiki.example"],"private":false,"open":true,"anonymousSend":true,"types":[policy…]}
+//
+// Only the key must be there; these are the defaults. "keys" are older ones that still count, "anonymousSend" is whether visitors without an
+// account may send, [Policy] is a policy. Errors name the member and never show a key.
 func ParseWiki(id string, body []byte) (*Wiki, error) {
 	var spec struct {
 		Key     string   `json:"key"`
 		Keys    []string `json:"keys"`
 		Origins []string `json:"origins"`
 		Private bool     `json:"private"`
+		Open    *bool    `json:"open"`
+		Speak   *bool    `json:"anonymousSend"`
+		Types   []Policy `json:"types"`
 	}
 	if err := wire.CheckWikiID(id); err != nil {
 		return nil, fmt.Errorf("wiki %q: %s", id, err.Message)
@@ -49,7 +62,12 @@ func ParseWiki(id string, body []byte) (*Wiki, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("wiki %q: something follows the JSON object", id)
 	}
-	w := &Wiki{ID: id, Origins: spec.Origins, Private: spec.Private, spec: body}
+	w := &Wiki{ID: id, Origins: spec.Origins, Private: spec.Private, Open: spec.Open == nil || *spec.Open, Mute: spec.Speak != nil && !*spec.Speak,
+		Types: spec.Types, spec: body}
+	var err error
+	if w.policies, err = newPolicies(spec.Types); err != nil {
+		return nil, fmt.Errorf("wiki %q: %w", id, err)
+	}
 	for i, text := range append([]string{spec.Key}, spec.Keys...) {
 		key, err := base64.StdEncoding.DecodeString(text)
 		if err != nil || len(key) != KeyBytes {
@@ -85,6 +103,8 @@ func checkOrigin(o string) error {
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return errors.New("is not http:// or https:// and a host")
+	case strings.ContainsFunc(o, func(r rune) bool { return r > '~' || r == '%' }):
+		return errors.New("has letters that browsers never send; write the host's name in its xn-- form")
 	case u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(o, "?") || strings.HasSuffix(o, "#"):
 		return fmt.Errorf("has more than scheme, host and port; write %s://%s", u.Scheme, strings.ToLower(u.Host))
 	case o != strings.ToLower(o):

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"mediawiki-websocket/relay/wire"
 )
@@ -26,6 +27,8 @@ type table struct {
 	wikis   map[string]*Wiki
 	origins map[string][]*Wiki
 	public  bool // there is a public wiki
+	open    bool // there is one that allows undeclared types
+	speak   bool // there is one of these whose visitors may send without an account
 }
 
 type savedWiki struct {
@@ -62,6 +65,8 @@ func newTable(wikis map[string]*Wiki) *table {
 	t := &table{wikis: wikis, origins: make(map[string][]*Wiki)}
 	for _, wiki := range wikis {
 		t.public = t.public || !wiki.Private
+		t.open = t.open || !wiki.Private && wiki.Open
+		t.speak = t.speak || !wiki.Private && wiki.Open && !wiki.Mute
 		for _, origin := range wiki.Origins {
 			t.origins[origin] = append(t.origins[origin], wiki)
 		}
@@ -89,11 +94,12 @@ func (w *Wikis) load() (map[string]*Wiki, error) {
 	return wikis, nil
 }
 
-// Put registers wiki, in place of one with the same id, and keeps it in the state file. It reports whether the wiki is new or has become private:
+// Put registers wiki, in place of one with the same id, and keeps it in the state file. It reports whether that may have changed who may do what:
 // then what connections have subscribed to may have another owner, or be closed to them.
-func (w *Wikis) Put(wiki *Wiki) (moved bool, err error) {
+func (w *Wikis) Put(wiki *Wiki) (changed bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	wiki.Registered = time.Now()
 	before := w.table.Load()
 	old := before.wikis[wiki.ID]
 	if w.path != "" {
@@ -112,7 +118,7 @@ func (w *Wikis) Put(wiki *Wiki) (moved bool, err error) {
 	}
 	all[wiki.ID] = wiki
 	w.table.Store(newTable(all))
-	return old == nil || old.Private != wiki.Private, nil
+	return old == nil || old.ETag != wiki.ETag, nil
 }
 
 // save replaces the state file: a crash leaves the old one or the new one.
@@ -147,6 +153,13 @@ func (w *Wikis) ByOrigin(origin string) []*Wiki { return w.table.Load().origins[
 
 // HasPublic reports whether there is a public wiki.
 func (w *Wikis) HasPublic() bool { return w.table.Load().public }
+
+// Shared reports whether a connection that belongs to no wiki may use types that nobody has declared, and whether it may send them: when there is
+// a public wiki that lets anybody.
+func (w *Wikis) Shared() (open, speak bool) {
+	t := w.table.Load()
+	return t.open, t.speak
+}
 
 // All returns the wikis, sorted by id.
 func (w *Wikis) All() []*Wiki {

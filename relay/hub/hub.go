@@ -5,7 +5,6 @@ package hub
 
 import (
 	"hash/maphash"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -20,7 +19,7 @@ type Outbox interface {
 	Flush()
 }
 
-// Member is a connection as the hub sees it. Join, Leave, the changes of clients and Drop are for one goroutine, the connection's own.
+// Member is a connection as the hub sees it. Join, the changes of clients and Drop are for one goroutine, the connection's own.
 type Member struct {
 	out  Outbox
 	sees func(engine.Key) bool // a classic connection: which messages it gets; nil: those it subscribed to
@@ -28,6 +27,7 @@ type Member struct {
 	place   int      // in Hub.classic, -1 outside; guarded by classicMu
 	clients []string // guarded by Hub.clientsMu
 	sole    string   // the only client, "" when there are none or several; guarded by Hub.clientsMu
+	owner   Owner    // guarded by Hub.clientsMu
 
 	mu   sync.Mutex
 	subs map[engine.Key]*sub
@@ -60,6 +60,7 @@ type Hub struct {
 
 	clientsMu sync.RWMutex
 	clients   map[string][]*Member
+	reserved  reservations
 
 	classicMu sync.RWMutex
 	classic   []*Member
@@ -145,66 +146,6 @@ func (m *Member) Subscriptions() []engine.Key {
 		keys = append(keys, k)
 	}
 	return keys
-}
-
-// AddClient makes m carry the client id.
-func (h *Hub) AddClient(m *Member, id string) {
-	h.clientsMu.Lock()
-	if !slices.Contains(m.clients, id) {
-		h.setClients(m, append(slices.Clone(m.clients), id))
-	}
-	h.clientsMu.Unlock()
-	h.joinClassic(m)
-}
-
-// OnlyClient makes id the one client of m: a classic connection is whoever it last said it was.
-func (h *Hub) OnlyClient(m *Member, id string) {
-	h.clientsMu.Lock()
-	if m.sole != id {
-		h.setClients(m, []string{id})
-	}
-	h.clientsMu.Unlock()
-	h.joinClassic(m)
-}
-
-// RemoveClient ends m's client id, if it has it.
-func (h *Hub) RemoveClient(m *Member, id string) {
-	h.clientsMu.Lock()
-	defer h.clientsMu.Unlock()
-	if i := slices.Index(m.clients, id); i >= 0 {
-		h.setClients(m, slices.Delete(slices.Clone(m.clients), i, i+1))
-	}
-}
-
-// Clients returns the clients of m. Nobody may change the slice.
-func (h *Hub) Clients(m *Member) []string {
-	h.clientsMu.RLock()
-	defer h.clientsMu.RUnlock()
-	return m.clients
-}
-
-// holders is how many connections are reached by one client id: a page has an id of its own, and scripts that share one are few. Who comes later
-// gets what is for everyone.
-const holders = 64
-
-func (h *Hub) setClients(m *Member, ids []string) {
-	for _, id := range m.clients {
-		if slices.Contains(ids, id) {
-			continue
-		}
-		list := slices.DeleteFunc(h.clients[id], func(o *Member) bool { return o == m })
-		if h.clients[id] = list; len(list) == 0 {
-			delete(h.clients, id)
-		}
-	}
-	for _, id := range ids {
-		if !slices.Contains(m.clients, id) && len(h.clients[id]) < holders {
-			h.clients[id] = append(h.clients[id], m)
-		}
-	}
-	if m.clients, m.sole = ids, ""; len(ids) == 1 {
-		m.sole = ids[0]
-	}
 }
 
 func (h *Hub) joinClassic(m *Member) {

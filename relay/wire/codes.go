@@ -35,13 +35,16 @@ type Close struct {
 	Reason string
 }
 
-// The close codes. 4000 to 4499: come back, with backoff. 4500 to 4999: do not.
+// The close codes. 1002 comes with the rule that was broken (RFC 6455, sections 5 and 7.4). 4000 to 4499: come back, with backoff. 4500 to 4999: do not.
 var (
 	CloseNormal       = Close{1000, ""}
 	CloseGoingAway    = Close{1001, "relay going away"}
 	CloseNotUTF8      = Close{1007, "not UTF-8"}
+	CloseFragments    = Close{1008, "too many fragments"}
+	CloseIncomplete   = Close{1008, "message not complete in time"}
 	CloseTooLarge     = Close{1009, "frame too large"}
 	CloseInternal     = Close{1011, "fault of the relay"}
+	CloseFull         = Close{1013, "relay full: try again later"}
 	CloseSlow         = Close{4000, "slow consumer"}
 	CloseNoConnect    = Close{4001, "no connect in time"}
 	ClosePingTimeout  = Close{4002, "ping timeout"}

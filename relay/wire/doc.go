@@ -23,7 +23,7 @@
 //	{"id":1,"op":"connect","token":T,"clients":["WS1"]}   {"session":S,"wiki":W,"user":U,"ping":25,"expires":unix}
 //	{"id":2,"op":"register","client":"WS2"}               {}
 //	{"op":"release","client":"WS2"}                       {}
-//	{"id":3,"op":"subscribe","type":T}                    {"epoch":E,"offset":N,"recovered":true}
+//	{"id":3,"op":"subscribe","type":T,"token":T2}         {"epoch":E,"offset":N,"recovered":true}; the token only for a type that needs one
 //	{"id":4,"op":"unsubscribe","type":T}                  {}
 //	{"id":5,"op":"send","type":T,"msg":M,"from":C,"to":…} {"offset":N}
 //	{"id":6,"op":"refresh","token":T}                     {"expires":unix}
@@ -34,12 +34,37 @@
 //	{"id":1,"ok":{…}}
 //	{"id":1,"error":{"code":"forbidden","message":"…"}}   also without id, when the command had none
 //	{"type":T,"msg":M,"from":C,"to":…,"offset":N,"user":U,"wiki":true}
-//	{"op":"expire","seconds":60}                          the token runs out
+//	{"op":"expire","seconds":60}                          the token runs out: refresh it
+//	{"op":"revoked","type":T}                             a subscription ended: subscribe again, with a new subscription token
 //	{"op":"reconnect","after":ms}                         this relay is going away
 //	{"op":"pong"}
 //
 // user (the verified name of the sender) and wiki (sent by a wiki, not a visitor) are set by the relay only. Members that are empty, false or
 // zero are left out. Unknown members are ignored; a member twice, or in another case than written here, makes the frame bad.
+//
+// A client id belongs to the user whose connection carries it, and for some minutes after: others cannot register it. Visitors without an account
+// count as one user of their wiki.
+//
+// # Who may do what
+//
+// A wiki registers with its keys, its origins, whether the public can read it ("private"), whether types that nobody has declared may be used
+// ("open"), whether visitors without an account may send ("anonymousSend"), and policies for its types: who may send, who may subscribe, whether
+// that takes a subscription token (package auth, Policy). What somebody is comes from a token that the wiki has signed: JWT (RFC 7519), HS256,
+// "kid" and "iss" are the wiki id, "aud" is one of connect, subscribe and publish, "sub" is the user's name or "", and "sid" names the session.
+//
+//	connect    allow:{subscribe,send,presence} (patterns: a type, or a prefix and "*"), rights:[names], rate:{count,seconds}; at most 48 hours
+//	subscribe  type; for a connection of the same wiki and user; at most 48 hours
+//	publish    at most 60 seconds
+//
+// A type with the id of a registered wiki is that wiki's. Any other type is shared by all public wikis, but one that a wiki has declared, or that is
+// used within a private wiki, stays within that wiki. What is refused says why: "unauthorized" when a token is missing or will not do, "forbidden"
+// when no token would help, "rate-limited" when it was too often.
+//
+// POST /api/publish {"messages":[…]} takes messages from a wiki, all or none. Each may have an "actor", the name of the user whose request it was: "from"
+// is dropped then when that client id is another user's.
+//
+// POST /api/disconnect {"user":U} or {"session":S} ends connections with 4401 and revokes their tokens; {"type":T} ends the subscriptions that took a
+// subscription token and revokes those; {"client":C} only ends. "before", Unix seconds of the wiki's clock, says up to when tokens are revoked.
 //
 // # Delivery
 //
@@ -65,6 +90,7 @@ const (
 	OpPong        = "pong"
 	OpExpire      = "expire"
 	OpReconnect   = "reconnect"
+	OpRevoked     = "revoked"
 )
 
 // TypeRegister is the classic envelope's type that only registers the sender.

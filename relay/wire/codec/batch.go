@@ -6,7 +6,7 @@ import (
 	"mediawiki-websocket/relay/wire"
 )
 
-// ParseBatch reads the body of POST /api/publish, {"messages":[envelope…]}. All or nothing: one bad message refuses the batch, and the error
+// ParseBatch reads the body of POST /api/publish, {"messages":[envelope…]}, whose envelopes may have an "actor". All or nothing: one bad message refuses the batch, and the error
 // names its index.
 func ParseBatch(body []byte, lim wire.Limits) ([]Envelope, *wire.Error) {
 	var batch []Envelope
@@ -21,7 +21,7 @@ func ParseBatch(body []byte, lim wire.Limits) ([]Envelope, *wire.Error) {
 			if len(batch) == lim.PublishBatch {
 				return wire.NewError(wire.Limit, "more than "+strconv.Itoa(lim.PublishBatch)+" messages in one publish")
 			}
-			e, err := ParseEnvelope(element, lim)
+			e, err := parseEnvelope(element, lim, publishMembers)
 			if err != nil {
 				return wire.NewError(err.Code, "message "+strconv.Itoa(len(batch))+": "+err.Message)
 			}

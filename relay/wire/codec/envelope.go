@@ -16,14 +16,22 @@ type Envelope struct {
 	From       string
 	To         []byte
 	Recipients []string
+	Actor      *string // of a publish: the user whose request it was, "" for one without an account; nil: unknown
 }
 
-var envelopeMembers = []string{"type", "msg", "from", "to"}
+var (
+	envelopeMembers = []string{"type", "msg", "from", "to"}
+	publishMembers  = []string{"type", "msg", "from", "to", "actor"}
+)
 
-// ParseEnvelope reads a classic frame or a message of a publish. The type must be there and well formed; From may be empty.
+// ParseEnvelope reads a classic frame. The type must be there and well formed; From may be empty.
 func ParseEnvelope(data []byte, lim wire.Limits) (Envelope, *wire.Error) {
+	return parseEnvelope(data, lim, envelopeMembers)
+}
+
+func parseEnvelope(data []byte, lim wire.Limits, known []string) (Envelope, *wire.Error) {
 	var e Envelope
-	err := members(data, lim.Depth, envelopeMembers, func(name string, raw []byte) *wire.Error { return e.set(name, raw, lim) })
+	err := members(data, lim.Depth, known, func(name string, raw []byte) *wire.Error { return e.set(name, raw, lim) })
 	if err == nil {
 		err = wire.CheckType(e.Type, lim.TypeBytes)
 	}
@@ -41,6 +49,10 @@ func (e *Envelope) set(name string, raw []byte, lim wire.Limits) (err *wire.Erro
 	case "to":
 		e.To = raw
 		e.Recipients, err = recipients(raw, lim)
+	case "actor":
+		var actor string
+		actor, err = stringMember(name, raw)
+		e.Actor = &actor
 	}
 	return err
 }

@@ -3,6 +3,8 @@ package codec_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -10,30 +12,116 @@ import (
 	"mediawiki-websocket/relay/wire/codec"
 )
 
-// A frame that the scanner takes is what encoding/json takes too, and a message made of it carries the same msg and to.
+// reading is how encoding/json reads a frame: it also takes members in another case, and of two the last.
+type reading struct {
+	envelope
+	Op      string
+	Token   *string
+	Client  json.RawMessage
+	Clients []json.RawMessage
+	ID      uint64
+	Since   *codec.Position
+}
+
+type envelope struct {
+	Type          string
+	Msg, From, To json.RawMessage
+	Actor         *string // in a publish only
+}
+
+// reads returns how encoding/json reads what the scanner has taken. No reader may see anything else in a frame than the relay does.
+func reads(t *testing.T, data []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(data, into); err != nil || !utf8.Valid(data) {
+		t.Fatalf("%q is taken, but encoding/json says %v", data, err)
+	}
+}
+
+// id is what a raw value says as a client id.
+func id(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return text
+	}
+	if text = string(raw); text == "null" || text == "false" || text == "0" {
+		return ""
+	}
+	return text
+}
+
+// recipients is what "to" says: nil is everyone.
+func recipients(raw json.RawMessage) (ids []string) {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) != nil {
+		for name := range strings.SplitSeq(id(raw), ",") {
+			list = append(list, json.RawMessage(`"`+strings.TrimSpace(name)+`"`))
+			if string(list[len(list)-1]) == `"0"` {
+				list = list[:len(list)-1]
+			}
+		}
+	}
+	for _, element := range list {
+		if name := id(element); name != "" {
+			ids = append(ids, name)
+		}
+	}
+	return ids
+}
+
+// alike fails the test unless both readers see the same envelope, msg and to the same to the byte.
+func alike(t *testing.T, data []byte, e codec.Envelope, r *envelope) {
+	t.Helper()
+	if e.Type != r.Type || !bytes.Equal(e.Msg, r.Msg) || (e.Msg == nil) != (r.Msg == nil) || e.From != id(r.From) || !bytes.Equal(e.To, r.To) ||
+		!slices.Equal(e.Recipients, recipients(r.To)) || (e.Actor == nil) != (r.Actor == nil) || e.Actor != nil && *e.Actor != *r.Actor {
+		t.Errorf("%q is %+v, but for encoding/json %+v", data, e, r)
+	}
+}
+
+// survives fails the test unless the message that is made of e carries what e does.
+func survives(t *testing.T, e codec.Envelope) {
+	t.Helper()
+	frame := codec.AppendMessage(nil, &codec.Message{Envelope: e, Offset: 1, User: "u\"\x1f\u2028", Wiki: true})
+	again, err := codec.ParseEnvelope(frame, wire.DefaultLimits())
+	if err != nil || again.Type != e.Type || again.From != e.From || !bytes.Equal(again.Msg, e.Msg) || !bytes.Equal(again.To, e.To) ||
+		!slices.Equal(again.Recipients, e.Recipients) {
+		t.Errorf("%+v became %q: %v", e, frame, err)
+	}
+	var sender struct {
+		Offset uint64
+		User   string
+		Wiki   bool
+	}
+	if err := json.Unmarshal(frame, &sender); err != nil || sender.Offset != 1 || sender.User != "u\"\x1f\u2028" || !sender.Wiki {
+		t.Errorf("the sender in %q is %+v: %v", frame, sender, err)
+	}
+}
+
+func explains(t *testing.T, data []byte, err *wire.Error) {
+	t.Helper()
+	if err.Code == "" || err.Message == "" || !utf8.ValidString(err.Message) || strings.ContainsAny(err.Message, "\r\n\x1b") {
+		t.Errorf("%q: error %#v", data, err)
+	}
+	if frame := codec.AppendError(nil, 7, err); !json.Valid(frame) {
+		t.Errorf("%q: the error became %q", data, frame)
+	}
+}
+
 func FuzzEnvelope(f *testing.F) {
 	for _, g := range rows(f, "envelopes.json") {
 		f.Add([]byte(g.Frame))
 	}
+	f.Add([]byte(`{"type":"t","msg":2,"m\u017fg":1}`)) // the long s is an s in another case
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := codec.ParseEnvelope(data, wire.DefaultLimits())
 		if err != nil {
-			if err.Code == "" || !utf8.ValidString(err.Message) {
-				t.Errorf("%q: error %#v", data, err)
-			}
+			explains(t, data, err)
 			return
 		}
-		if !json.Valid(data) || !utf8.Valid(data) {
-			t.Fatalf("%q is not JSON", data)
-		}
-		frame := codec.AppendMessage(nil, &codec.Message{Envelope: e, Offset: 1, User: "u", Wiki: true})
-		again, err := codec.ParseEnvelope(frame, wire.DefaultLimits())
-		if err != nil || again.Type != e.Type || again.From != e.From || !bytes.Equal(again.Msg, e.Msg) || !bytes.Equal(again.To, e.To) {
-			t.Errorf("%q became %q: %v", data, frame, err)
-		}
-		if !json.Valid(frame) {
-			t.Errorf("%q is not JSON", frame)
-		}
+		var r envelope
+		reads(t, data, &r)
+		r.Actor = nil
+		alike(t, data, e, &r)
+		survives(t, e)
 	})
 }
 
@@ -41,10 +129,64 @@ func FuzzCommand(f *testing.F) {
 	for _, g := range rows(f, "commands.json") {
 		f.Add([]byte(g.Frame))
 	}
+	f.Add([]byte(`{"op":"connect","to\u212aen":"x"}`)) // the sign of Kelvin is a k in another case
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := codec.ParseCommand(data, wire.DefaultLimits())
-		if err == nil && (!json.Valid(data) || c.Op == "") {
-			t.Errorf("%q: %+v", data, c)
+		if err != nil {
+			explains(t, data, err)
+			return
+		}
+		var r reading
+		reads(t, data, &r)
+		if r.Op == "" && r.Type != "" {
+			r.Op = wire.OpSend
+		}
+		var clients []string
+		for _, raw := range r.Clients {
+			clients = append(clients, id(raw))
+		}
+		token := ""
+		if r.Token != nil {
+			token = *r.Token
+		}
+		if c.ID != r.ID || c.Op != r.Op || c.Token != token || c.Client != id(r.Client) || !slices.Equal(c.Clients, clients) ||
+			(c.Since == nil) != (r.Since == nil) || c.Since != nil && *c.Since != *r.Since {
+			t.Errorf("%q is %+v, but for encoding/json %+v", data, c, r)
+		}
+		r.Actor = nil
+		alike(t, data, c.Envelope, &r.envelope)
+		if c.Op == wire.OpSend {
+			survives(t, c.Envelope)
+		}
+	})
+}
+
+func FuzzBatch(f *testing.F) {
+	for _, g := range rows(f, "envelopes.json") {
+		f.Add([]byte(`{"messages":[{"type":"T"},` + g.Frame + `]}`))
+	}
+	f.Add([]byte(`{"messages":[]}`))
+	f.Add([]byte(`{"messages":[{"type":"T","actor":"Ann"},{"type":"T","actor":""}]}`))
+	f.Add([]byte(`{"messages":null}`))
+	f.Add([]byte(`{"messages":[],"me\u017f\u017fages":[{"type":"x"}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		limits := wire.DefaultLimits()
+		limits.PublishBatch = 4
+		batch, err := codec.ParseBatch(data, limits)
+		if err != nil {
+			explains(t, data, err)
+			return
+		}
+		var body struct{ Messages []json.RawMessage }
+		reads(t, data, &body)
+		if len(batch) != len(body.Messages) || len(batch) > limits.PublishBatch {
+			t.Fatalf("%q holds %d messages, but for encoding/json %d", data, len(batch), len(body.Messages))
+		}
+		for i, e := range batch {
+			var r envelope
+			reads(t, body.Messages[i], &r)
+			alike(t, body.Messages[i], e, &r)
+			survives(t, e)
 		}
 	})
 }
@@ -59,35 +201,4 @@ func FuzzScanner(f *testing.F) {
 			t.Errorf("%q: the scanner says %t", data, codec.Valid(data))
 		}
 	})
-}
-
-func BenchmarkParseEnvelope(b *testing.B) {
-	frame := []byte(`{"type":"mydb:12:UpdateComments","msg":[{"id":7,"user":"Ann","html":"<p>Some text of a comment, not long.</p>"}],"from":"WS0123456789abcdef0123456789abcd","to":""}`)
-	b.SetBytes(int64(len(frame)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := codec.ParseEnvelope(frame, wire.DefaultLimits()); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkParseCommand(b *testing.B) {
-	frame := []byte(`{"id":12,"op":"send","type":"mydb:12:UpdateComments","msg":{"text":"hello, world"},"from":"WS0123456789abcdef0123456789abcd"}`)
-	b.SetBytes(int64(len(frame)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := codec.ParseCommand(frame, wire.DefaultLimits()); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkAppendMessage(b *testing.B) {
-	m := codec.Message{Envelope: codec.Envelope{Type: "mydb:@page/12", Msg: []byte(`{"event":"edit","page":12,"title":"Main_Page","rev":34,"user":"Ann"}`)}, Offset: 12345, Wiki: true}
-	buf := make([]byte, 0, 512)
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = codec.AppendMessage(buf[:0], &m)
-	}
 }

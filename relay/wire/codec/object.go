@@ -23,7 +23,7 @@ func members(data []byte, depth int, known []string, set func(name string, raw [
 	err := s.object(func(key, value []byte) *wire.Error {
 		name, _ := unquote(key)
 		for i, k := range known {
-			if len(k) != len(name) || !strings.EqualFold(k, name) {
+			if !strings.EqualFold(k, name) { // also not the long s for an s, which encoding/json takes for one
 				continue
 			}
 			if k != name {
