@@ -19,7 +19,8 @@ interface WebSocketClient {
 	connect(): boolean;
 
 	/**
-	 * Whether a connection is there or being made: true from the first use on, unless the client cannot run in this page.
+	 * Whether a connection is there or being made: true from the first use on, unless the client cannot run in this page or the wiki does not
+	 * let this user connect any more; then the next page that is opened tries again.
 	 *
 	 * @example
 	 * statusIcon.hidden = !webSocket.active();
@@ -38,7 +39,7 @@ interface WebSocketClient {
 
 	/**
 	 * Registers a callback for each loss of the connection. It is also called, once, when the first attempt to connect fails and when there is
-	 * no way to connect from this page.
+	 * no way to connect from this page. Whether the connection may come back says `active`.
 	 *
 	 * @example
 	 * webSocket.disconnected( startPolling );
@@ -50,7 +51,8 @@ interface WebSocketClient {
 	 *
 	 * @param type 1 to 255 bytes of UTF-8 without control characters. Begin it with `mw.config.get( 'wsWikiID' )` for an event of this wiki
 	 *  alone; without that, all wikis that share the relay hear it. With anything else, and with a callback that is no function, nothing is
-	 *  subscribed and the console says why. What the wiki refuses goes to the hook `webSocket.error`.
+	 *  subscribed and the console says why. What the wiki refuses goes to the hook `webSocket.error`. For a type that only some may hear the
+	 *  wiki is asked for a subscription token; there is nothing to do for that.
 	 * @param callback gets the whole envelope. The same function counts once for a type, as with addEventListener. What it throws is reported
 	 *  like an error in any event handler and keeps no other callback from being called.
 	 * @returns a function that ends this subscription
@@ -69,8 +71,9 @@ interface WebSocketClient {
 
 	/**
 	 * Sends a message to all who have subscribed to its type. Connects, if need be; up to 100 messages or 256 KiB of this browser wait for the
-	 * connection, then the oldest are dropped. A message is delivered at most once, and there is no word when it was; when it was not, as far
-	 * as that is known, the hook `webSocket.error` says why. It does nothing where `connect` returns false.
+	 * connection, then the oldest are dropped. The relay takes 20 messages a second of a browser in the long run, 120 at once, and refuses more
+	 * (`rate-limited`); the wiki may set other limits. A message is delivered at most once and never sent again by itself. There is no word when
+	 * it was; when it was not, as far as that is known, the hook `webSocket.error` says why. It does nothing where `connect` returns false.
 	 *
 	 * @param type as for subscribe; types after whose wiki id an "@" follows are for the wiki itself
 	 * @param msg what JSON can hold, up to about 64,000 bytes of it; `''` when missing
@@ -122,9 +125,17 @@ interface WebSocketError {
 	about: 'send' | 'subscribe' | 'register';
 	/** Of which type; `''` for register. */
 	type: string;
-	/** One of the relay's error codes, for example `forbidden`, `too-large`, `limit`, `rate-limited` or `unavailable`. */
+	/**
+	 * - `forbidden`, `unauthorized`: the wiki or the relay does not allow it to this user; it is not tried again before the page, or another
+	 *   one of this browser, subscribes or sends again
+	 * - `rate-limited`: too much, too fast: the message is lost
+	 * - `unavailable`: of send: the connection or the relay was not there, and whether the message arrived is not known; of subscribe: the wiki
+	 *   cannot be asked now, and that is tried again as long as the page wants it. What is sent in the meantime is missed.
+	 * - `limit`, `too-large`, `bad-request`: past what the relay takes, as the message says
+	 * - others that the relay may have
+	 */
 	code: string;
-	/** For developers, in English. */
+	/** For developers, in English; what the wiki says is in the language of the user. */
 	message: string;
 }
 
@@ -136,6 +147,7 @@ declare const webSocket: WebSocketClient;
 
 /*
  * Hooks: `mw.hook( 'webSocket.connected' )` and `mw.hook( 'webSocket.disconnected' )` fire with the client whenever the state changes, and
- * `mw.hook( 'webSocket.error' )` with a WebSocketError. A hook remembers how it was fired last and calls late handlers with that: ask
- * `webSocket.connected()` for what is true now.
+ * `mw.hook( 'webSocket.error' )` with a WebSocketError, for each message and subscription that failed. A hook remembers how it was fired last and
+ * calls late handlers with that: ask `webSocket.connected()` for what is true now. A handler of `webSocket.error` cannot send the type whose
+ * sending failed: that would fail and be reported for ever.
  */

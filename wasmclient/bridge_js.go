@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"syscall/js"
-	"time"
 
 	"mediawiki-websocket/relay/wire"
 	"mediawiki-websocket/wasmclient/session"
@@ -18,6 +17,7 @@ func run() {
 	b.session = session.New(session.Config{
 		Dial:   b.dial,
 		Rand:   func() float64 { return math.Call("random").Float() },
+		After:  b.after,
 		Limits: wire.DefaultLimits(),
 	})
 	b.host.Call("listen", js.FuncOf(b.receive)) // the only js.Func; it is needed as long as the program runs
@@ -28,6 +28,14 @@ type bridge struct {
 	host    js.Value
 	session *session.Session
 	link    *session.Link // of the host's socket
+
+	timers    []timer // that run in the host
+	lastTimer int
+}
+
+type timer struct {
+	id   int
+	fire func()
 }
 
 func (b *bridge) receive(_ js.Value, args []js.Value) any {
@@ -36,6 +44,10 @@ func (b *bridge) receive(_ js.Value, args []js.Value) any {
 	switch args[0].String() {
 	case "frame":
 		b.link.Received(frame(m, typ))
+	case "timer":
+		if fire := b.take(number(m, "id")); fire != nil {
+			fire()
+		}
 	case "opened":
 		b.link.Opened()
 	case "closed":
@@ -60,6 +72,8 @@ func (b *bridge) receive(_ js.Value, args []js.Value) any {
 		} else {
 			b.session.NoToken(client, m.Get("final").Truthy())
 		}
+	case "granted":
+		b.session.Granted(client, grants(m), m.Get("final").Truthy())
 	}
 	return nil
 }
@@ -88,7 +102,35 @@ func token(m js.Value) *session.Token {
 	if m.Get("token").Type() != js.TypeString {
 		return nil
 	}
-	return &session.Token{Text: text(m, "token"), Life: time.Duration(number(m, "life")) * time.Second}
+	return &session.Token{Text: text(m, "token"), Life: number(m, "life")}
+}
+
+// grants reads subscription tokens and refusals.
+func grants(m js.Value) (answers []session.Grant) {
+	for _, g := range array(m, "tokens") {
+		if t := token(g); t != nil {
+			answers = append(answers, session.Grant{Type: text(g, "type"), Token: *t})
+		}
+	}
+	for _, g := range array(m, "refused") {
+		err := wire.NewError(wire.Code(text(g, "code")), text(g, "message"))
+		answers = append(answers, session.Grant{Type: text(g, "type"), Refused: err})
+	}
+	return answers
+}
+
+// array reads an array of objects.
+func array(m js.Value, name string) (members []js.Value) {
+	list := m.Get(name)
+	if list.Type() != js.TypeObject {
+		return nil
+	}
+	for i := range list.Length() {
+		if v := list.Index(i); v.Type() == js.TypeObject {
+			members = append(members, v)
+		}
+	}
+	return members
 }
 
 func text(m js.Value, name string) string {
@@ -127,6 +169,10 @@ func (t *tab) Fail(f session.Failure) {
 	t.host.Call("post", t.client, "error", f.Op, f.Type, string(f.Code), f.Message)
 }
 
+func (t *tab) WantGrants(types, refused []string) {
+	t.host.Call("post", t.client, "grants", values(types), values(refused))
+}
+
 func (t *tab) WantToken(refused bool) { t.host.Call("post", t.client, "token", refused) }
 
 // A socket is the one that the host has open. The session closes one before it dials the next.
@@ -149,11 +195,42 @@ func (s socket) Send(c *session.Command) {
 		s.host.Call("sendMessage", c.ID, c.Body)
 		return
 	}
-	clients := make([]any, len(c.Clients))
-	for i, client := range c.Clients {
-		clients[i] = client
-	}
-	s.host.Call("send", c.ID, c.Op, c.Type, c.Client, c.Token, clients)
+	s.host.Call("send", c.ID, c.Op, c.Type, c.Client, c.Token, values(c.Clients))
 }
 
 func (s socket) Close(code int, reason string) { s.host.Call("close", code, reason) }
+
+// values is what syscall/js makes an array of.
+func values(list []string) []any {
+	array := make([]any, len(list))
+	for i, s := range list {
+		array[i] = s
+	}
+	return array
+}
+
+// after starts a timer of the host. The one js.Func serves all of them: none is made here, so none can leak.
+func (b *bridge) after(ms int, f func()) (cancel func()) {
+	b.lastTimer++
+	id := b.lastTimer
+	b.timers = append(b.timers, timer{id, f})
+	b.host.Call("after", id, ms)
+	return func() {
+		if b.take(id) != nil {
+			b.host.Call("cancel", id)
+		}
+	}
+}
+
+// take removes a timer and returns what it is to do; nil when it has fired or was cancelled.
+func (b *bridge) take(id int) func() {
+	last := len(b.timers) - 1
+	for i, t := range b.timers {
+		if t.id == id {
+			b.timers[i], b.timers[last] = b.timers[last], timer{}
+			b.timers = b.timers[:last]
+			return t.fire
+		}
+	}
+	return nil
+}

@@ -15,10 +15,13 @@
 //	send(id, op, type, client, token, clients)  a command to the relay; empty members are left out
 //	sendMessage(id, body)                       a message to the relay
 //	close(code, reason)                         closes the socket, of which nothing is heard after that
+//	after(id, ms)                               starts a timer
+//	cancel(id)                                  stops it; one that is over or unknown is no error
 //
-// What comes in is the messages of the pages, "token" and "hello" with "life" (seconds until the token runs out, 0: unknown) and "send" with
-// "body" (for sendMessage) and "bytes" (its size); and, without a client: opened; closed {code, reason}; online {online}; frame {data} and,
-// of the frame, those of id, reply (true), error, message, wiki, user, ping, op, after, type, from and to (an array) that it has.
+// What comes in is the messages of the pages, each token in them with "life" (seconds until it runs out, 0: unknown) and "send" with
+// "body" (for sendMessage) and "bytes" (its size); and, without a client: opened; closed {code, reason}; online {online}; timer {id}, when it is
+// due; frame {data} and, of the frame, those of id, reply (true), error, message, wiki, user, ping, op, after, type, from and to (an array) that
+// it has.
 //
 // # Pages
 //
@@ -32,6 +35,9 @@
 //	unsubscribe  {type}
 //	send         {type, to, json}     to: array of client ids, empty for everyone; json: the message as JSON text
 //	token        {token, expires} or {final}: there is none, final when there will not be one
+//	granted      {tokens: [{type, token, expires}], refused: [{type, code, message}], final}
+//	                                  subscription tokens, and what the wiki gives none for; a type in neither could not be asked for now or,
+//	                                  when final, never will be
 //	visible      {visible}            somebody can see the page, or not; at hello a page counts as visible
 //	locked       {}                   the page holds the Web Lock "WebSocket CLIENT": who gets it knows that the page is gone
 //	pong         {}
@@ -41,10 +47,12 @@
 //	welcome      {}                   say hello, and subscribe to everything
 //	lost         {}                   the program has ended; what is sent before the next welcome is not heard
 //	connected    {wiki, user}
-//	disconnected {code, reason, retry}
+//	disconnected {code, reason, retry}  retry: the program goes on trying
 //	message      {data}               the envelope
 //	error        {about, type, code, message}
 //	token        {refused}            asks for one; after refused one that the page has in stock will not do
+//	grants       {types, refused}     asks for subscription tokens, also for types that other pages want; of the types in refused, which are
+//	                                  among types, the tokens that the page has in stock will not do
 //	failed       {message}            the program cannot run here
 //	lock         {name}               the host holds this Web Lock: who gets it knows that the host is gone
 //	ping         {}                   answer pong

@@ -4,12 +4,15 @@
  */
 import { address } from './address.js';
 import { Carrier } from './carrier.js';
+import { Grants } from './grants.js';
 import { createPage } from './page.js';
 import { Tokens } from './token.js';
 
 const config = ( name ) => mw.config.get( name );
 const settings = config( 'wsConfig' ) || {};
-const tokens = new Tokens( settings, ( ...request ) => fetch( ...request ) );
+const request = ( ...options ) => fetch( ...options );
+const tokens = new Tokens( settings, request );
+const grants = new Grants( settings, request );
 
 // Made here and not by the wiki: readers of one cached page are several clients.
 const id = 'WS' + Array.from(
@@ -31,6 +34,7 @@ const page = createPage( {
 	} ),
 	hello: () => Object.assign( { url: address( config, location ), wasm: settings.wasm }, tokens.stock() ),
 	token: ( refused ) => tokens.get( refused ),
+	grants: ( types, refused ) => grants.get( types, refused ),
 	document,
 	locks: navigator.locks,
 	afterLoad( run ) {
@@ -43,6 +47,7 @@ const page = createPage( {
 	},
 	event: ( name, value ) => mw.hook( 'webSocket.' + name ).fire( value ),
 	log: ( text ) => mw.log.error( 'WebSocket: ' + text ),
+	warn: ( text ) => mw.log.warn( 'WebSocket: ' + text ),
 	// Like an exception in any other event handler.
 	report: ( error ) => setTimeout( () => {
 		throw error;

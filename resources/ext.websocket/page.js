@@ -24,8 +24,11 @@ class Page {
 		this.live = false; // there is a connection
 		this.told = false; // whether there is, has been said
 		this.failed = false;
+		this.over = false; // the host has given up
 		this.hidden = false; // as far as the host knows
 		this.queue = [];
+		this.reporting = null; // the type of the message whose failure handlers are hearing of
+		this.line = ''; // the last in the console
 		this.silence = 0; // timer
 	}
 
@@ -65,6 +68,11 @@ class Page {
 			this.env.log( 'send: ' + problem );
 			return;
 		}
+		if ( type === this.reporting ) {
+			// It would fail in the same way, and be reported, and so on for ever.
+			this.log( 'send ' + type + ': not from a handler of its own error' );
+			return;
+		}
 		// As JSON, because that is what arrives; what JSON cannot hold throws here, where the caller sees it.
 		const json = JSON.stringify( msg === undefined ? '' : msg );
 		if ( !this.connect() ) {
@@ -74,10 +82,14 @@ class Page {
 		if ( this.welcome ) {
 			this.post( message );
 		} else if ( this.queue.push( message ) > QUEUE ) {
-			this.problem( {
-				about: 'send', type: this.queue.shift().type, code: 'limit',
-				message: 'too much was sent before there was a connection: the oldest message was dropped'
-			} );
+			const { type: dropped } = this.queue.shift();
+			// Not within a report, else a handler that sends would never come to its end.
+			if ( this.reporting === null ) {
+				this.problem( {
+					about: 'send', type: dropped, code: 'limit',
+					message: 'too much was sent before there was a connection: the oldest message was dropped'
+				} );
+			}
 		}
 	}
 
@@ -97,8 +109,12 @@ class Page {
 				this.part();
 				break;
 			case 'connected':
+				this.over = false;
+				this.change( true );
+				break;
 			case 'disconnected':
-				this.change( message.op === 'connected' );
+				this.change( false );
+				this.stop( message );
 				break;
 			case 'message':
 				this.types.run( message.data.type, Object.assign( { msg: '', from: '', to: '' }, message.data ) );
@@ -108,6 +124,9 @@ class Page {
 				break;
 			case 'token':
 				this.env.token( message.refused ).then( ( answer ) => this.post( Object.assign( { op: 'token' }, answer ) ) );
+				break;
+			case 'grants':
+				this.env.grants( message.types, message.refused ).then( ( answer ) => this.post( Object.assign( { op: 'granted' }, answer ) ) );
 				break;
 			case 'lock':
 				this.locks.watch( message.name, () => this.hostGone() );
@@ -155,9 +174,30 @@ class Page {
 		this.event( name );
 	}
 
+	// The host has come to the end of its tries: whoever lost a right, say, is to be left in peace.
+	stop( { reason, retry } ) {
+		if ( retry === false && !this.over ) {
+			this.over = true;
+			this.env.warn( 'disconnected: ' + reason );
+		}
+	}
+
 	problem( { about, type, code, message } ) {
-		this.env.log( about + ' ' + type + ': ' + message );
-		this.event( 'error', { about, type, code, message } );
+		this.log( about + ' ' + type + ': ' + message );
+		this.reporting = about === 'send' ? type : null;
+		try {
+			this.event( 'error', { about, type, code, message } );
+		} finally {
+			this.reporting = null;
+		}
+	}
+
+	// Somebody who sends too fast makes hundreds of equal lines.
+	log( line ) {
+		if ( line !== this.line ) {
+			this.line = line;
+			this.env.log( line );
+		}
 	}
 
 	hostGone() {
@@ -212,12 +252,14 @@ class Page {
  * @param {boolean} env.able whether this browser can run the client
  * @param {function(function(Object), function(string)): Object} env.carrier makes the way to the host: start(), post(message), shared
  * @param {function(): Object} env.hello the members of hello but for the client
- * @param {function(boolean): Promise<Object>} env.token gets a token
+ * @param {function(boolean): Promise<Object>} env.token gets a token; the argument: not the one in stock
+ * @param {function(string[], string[]): Promise<Object>} env.grants gets subscription tokens for types; of the second list not those in stock
  * @param {Document} env.document
  * @param {LockManager|undefined} env.locks
  * @param {function(Function)} env.afterLoad runs a function when the page has loaded
  * @param {function(string, Object)} env.event tells the wiki's other scripts
  * @param {function(string)} env.log writes a problem to the console
+ * @param {function(string)} env.warn writes there what is no fault of anybody
  * @param {function(*)} env.report reports an exception of a callback
  * @return {{api: Object, hide: Function, show: Function, look: Function}} the object, and what to call when the page is put away, is
  *  brought back, or may have become visible or hidden
@@ -227,7 +269,7 @@ export function createPage( env ) {
 	const listen = ( name, callback ) => typeof callback === 'function' && page.states.add( name, callback );
 	const api = {
 		connect: () => page.connect(),
-		active: () => !!page.carrier && !page.failed,
+		active: () => !!page.carrier && !page.failed && !page.over,
 		connected( callback ) {
 			listen( 'connected', callback );
 			if ( page.live && typeof callback === 'function' ) {

@@ -1,66 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fakeTimers } from '../timers.testing.js';
-import { createPage } from './page.js';
-
-/**
- * A page with a fake host.
- *
- * @param {Object} [options]
- * @return {Object}
- */
-function open( options ) {
-	const p = { posted: [], events: [], logs: [], reports: [], starts: 0, loaded: null, locks: [] };
-	p.document = { hidden: false };
-	const locks = {
-		// request( name, [options,] callback ): the page's own locks are given at once, those of the host never.
-		request( name, ...rest ) {
-			const lock = { name, take: rest.pop() };
-			p.locks.push( lock );
-			if ( name.startsWith( 'WebSocket WS' ) ) {
-				lock.held = lock.take();
-				lock.held.then( () => {
-					lock.released = true;
-				} );
-			}
-			return new Promise( () => {} );
-		}
-	};
-	const page = createPage( Object.assign( {
-		id: 'WS1',
-		able: true,
-		carrier: ( receive, failed ) => {
-			p.receive = receive;
-			p.failed = failed;
-			p.carrier = {
-				shared: true,
-				start: () => p.starts++,
-				post: ( message ) => p.posted.push( message )
-			};
-			return p.carrier;
-		},
-		hello: () => ( { url: 'ws://relay/', token: 'T' } ),
-		token: ( refused ) => Promise.resolve( { token: 'T' + refused, expires: 5 } ),
-		document: p.document,
-		locks,
-		afterLoad: ( run ) => {
-			p.loaded = run;
-		},
-		event: ( name, value ) => p.events.push( [ name, value ] ),
-		log: ( text ) => p.logs.push( text ),
-		report: ( error ) => p.reports.push( error )
-	}, options ) );
-	// What was posted since the last call, as "op" or "op type".
-	p.took = () => p.posted.splice( 0 ).map( ( m ) => m.type ? m.op + ' ' + m.type : m.op );
-	p.up = () => {
-		p.api.connect();
-		p.loaded();
-		p.receive( { op: 'welcome' } );
-		p.receive( { op: 'connected' } );
-		p.posted = [];
-	};
-	return Object.assign( p, page );
-}
+import { HOSTILE } from '../hostile.testing.js';
+import { open } from './page.testing.js';
 
 test( 'nothing happens before the first use, and then not before the page has loaded', () => {
 	for ( const use of [
@@ -128,13 +69,22 @@ test( 'types are only names, whatever they are called', () => {
 	const p = open();
 	const got = [];
 	p.up();
-	for ( const type of [ '__proto__', 'constructor', 'toString', '<img src=x onerror=alert(1)>', 'ä:@/x' ] ) {
-		p.api.subscribe( type, ( data ) => got.push( data.type ) );
-		p.receive( { op: 'message', data: JSON.parse( JSON.stringify( { type, msg: 1 } ) ) } );
-		assert.equal( got.pop(), type );
+	for ( const type of HOSTILE ) {
+		const message = { type, msg: { [ type ]: type }, from: type, user: type };
+		p.receive( { op: 'message', data: message } ); // nobody has subscribed, nor has Object.prototype
+		p.api.subscribe( type, ( data ) => got.push( data ) );
+		p.receive( { op: 'message', data: structuredClone( message ) } );
+		assert.deepEqual( got.splice( 0 ), [ Object.assign( { to: '' }, message ) ] );
+		p.api.send( type, message.msg, [ type ] );
+		const sent = p.posted.pop();
+		assert.deepEqual( [ sent.type, sent.json ], [ type, JSON.stringify( message.msg ) ] );
+		p.receive( { op: 'error', about: 'subscribe', type, code: type, message: type } );
+		assert.deepEqual( p.events.pop()[ 1 ], { about: 'subscribe', type, code: type, message: type } );
+		p.api.unsubscribe( type, () => {} );
 	}
-	p.receive( { op: 'message', data: JSON.parse( '{"type":"toString","msg":1,"__proto__":{"polluted":1}}' ) } );
+	assert.deepEqual( Object.keys( Object.prototype ), [] );
 	assert.equal( {}.polluted, undefined );
+	assert.deepEqual( Object.keys( p.document ), [ 'hidden' ] ); // nothing of it is shown
 } );
 
 test( 'a callback counts once for a type, and not after it has ended', () => {
@@ -240,21 +190,6 @@ test( 'a message is what JSON makes of it', () => {
 	assert.throws( () => p.api.send( 'A', cycle ), TypeError );
 } );
 
-test( 'a hundred messages wait for the host, then the oldest goes', () => {
-	const p = open();
-	for ( let i = 0; i < 100; i++ ) {
-		p.api.send( 'A' + i, 1 );
-	}
-	assert.deepEqual( p.events, [] );
-	p.api.send( 'A100', 1 );
-	assert.deepEqual( p.events.map( ( [ name, value ] ) => [ name, value.type, value.code ] ), [ [ 'error', 'A0', 'limit' ] ] );
-	p.loaded();
-	p.receive( { op: 'welcome' } );
-	const sent = p.took().filter( ( line ) => line.startsWith( 'send' ) );
-	assert.equal( sent.length, 100 );
-	assert.equal( sent[ 0 ], 'send A1' );
-} );
-
 test( 'callbacks hear of each change of the connection, once', () => {
 	const p = open();
 	const heard = [];
@@ -274,40 +209,6 @@ test( 'callbacks hear of each change of the connection, once', () => {
 	assert.deepEqual( heard, [ 'off', 'on', 'late', 'off' ] );
 	assert.deepEqual( p.events.map( ( [ name ] ) => name ), [ 'disconnected', 'connected', 'disconnected' ] );
 	assert.equal( p.events[ 0 ][ 1 ], p.api );
-} );
-
-test( 'what is said to a host that lost its program is said again', () => {
-	const p = open();
-	p.up();
-	p.api.subscribe( 'A', () => {} );
-	p.took();
-	p.receive( { op: 'lost' } );
-	p.api.subscribe( 'B', () => {} );
-	p.api.send( 'C', 1 );
-	assert.deepEqual( p.took(), [] );
-	p.receive( { op: 'welcome' } );
-	assert.deepEqual( p.took(), [ 'hello', 'subscribe A', 'subscribe B', 'send C', 'locked' ] );
-} );
-
-test( 'a page without a way says so once and lets others poll', () => {
-	const p = open();
-	let off = 0;
-	p.api.disconnected( () => off++ );
-	p.api.send( 'A', 1 );
-	p.loaded();
-	p.failed( 'policy' );
-	assert.deepEqual( p.logs, [ 'no connection from this page: policy' ] );
-	assert.deepEqual( [ p.api.connect(), p.api.active(), p.api.connected(), off ], [ false, false, false, 1 ] );
-	p.show();
-	assert.equal( p.starts, 1 );
-} );
-
-test( 'errors go to the console and to the hook', () => {
-	const p = open();
-	p.up();
-	p.receive( { op: 'error', about: 'send', type: 'A', code: 'forbidden', message: 'no' } );
-	assert.deepEqual( p.logs, [ 'send A: no' ] );
-	assert.deepEqual( p.events.pop(), [ 'error', { about: 'send', type: 'A', code: 'forbidden', message: 'no' } ] );
 } );
 
 test( 'the host gets tokens and signs of life', async () => {
@@ -353,45 +254,6 @@ test( 'a page that is put away says bye, and comes back', async () => {
 	p.show();
 	assert.equal( p.starts, 2 );
 	assert.deepEqual( p.took().slice( 0, 2 ), [ 'hello', 'subscribe A' ] );
-} );
-
-test( 'a shared host that is gone is replaced', () => {
-	const timers = fakeTimers();
-	const p = open();
-	p.up();
-	p.receive( { op: 'lock', name: 'host 1' } );
-	p.receive( { op: 'lock', name: 'host 1' } );
-	const watched = p.locks.filter( ( lock ) => lock.name === 'host 1' );
-	assert.equal( watched.length, 1 );
-	watched[ 0 ].take();
-	assert.equal( p.api.connected(), false );
-	assert.equal( p.starts, 1 );
-	timers.tick( 300 );
-	assert.equal( p.starts, 2 );
-	watched[ 0 ].take();
-	timers.tick( 300 );
-	assert.equal( p.starts, 2 );
-	timers.restore();
-} );
-
-test( 'without Web Locks a shared host that falls silent is replaced', () => {
-	const timers = fakeTimers();
-	const p = open( { locks: undefined } );
-	p.up();
-	timers.tick( 149999 );
-	p.receive( { op: 'ping' } );
-	timers.tick( 149999 );
-	assert.equal( p.api.connected(), true );
-	assert.deepEqual( p.took(), [ 'pong' ] );
-	timers.tick( 1 );
-	assert.equal( p.api.connected(), false );
-	timers.tick( 300 );
-	assert.equal( p.starts, 2 );
-	p.receive( { op: 'welcome' } );
-	p.hide();
-	timers.tick( 150300 );
-	assert.equal( p.starts, 2 );
-	timers.restore();
 } );
 
 test( 'methods need no this', () => {

@@ -1,5 +1,4 @@
-// Errors of the wiki that pass; others are final.
-const PASSING = /^(ratelimited|readonly|maxlag|internal_api_error)/;
+import { ask } from './api.js';
 
 /**
  * Gets the tokens with which this browser connects.
@@ -14,6 +13,7 @@ export class Tokens {
 	constructor( settings, fetch ) {
 		this.settings = settings;
 		this.fetch = fetch;
+		this.asked = null; // promise of an answer that is on its way
 	}
 
 	/**
@@ -44,20 +44,14 @@ export class Tokens {
 		if ( !this.settings.api ) {
 			return { final: true };
 		}
-		try {
-			const response = await this.fetch(
-				this.settings.api + '?action=websocket-token&format=json&formatversion=2',
-				{ credentials: 'same-origin', cache: 'no-store' }
-			);
-			const answer = await response.json();
-			const found = answer[ 'websocket-token' ];
-			if ( found ) {
-				return { token: found.token, expires: found.expires };
-			}
-			return { final: !!answer.error && !PASSING.test( answer.error.code ) };
-		} catch ( e ) {
-			return { final: false };
-		}
+		this.asked = this.asked || this.ask();
+		return this.asked;
+	}
+
+	async ask() {
+		const { found, final } = await ask( this.fetch, this.settings.api, 'websocket-token' );
+		this.asked = null;
+		return found ? { token: found.token, expires: found.expires } : { final };
 	}
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { Tokens } from './token.js';
 
 const now = Math.floor( Date.now() / 1000 );
@@ -51,4 +51,27 @@ test( 'a relay without a wiki gets no token', async () => {
 	const { tokens } = wiki( '' );
 	assert.deepEqual( await tokens( { api: null } ).get( false ), { token: '', expires: 0 } );
 	assert.deepEqual( await tokens( { api: null } ).get( true ), { final: true } );
+} );
+
+test( 'a wiki that is slow is not asked again meanwhile', async () => {
+	const { asked, tokens } = wiki( '{"websocket-token":{"token":"T","expires":5}}' );
+	const t = tokens( {} );
+	assert.deepEqual( await Promise.all( [ t.get( true ), t.get( true ) ] ), [ { token: 'T', expires: 5 }, { token: 'T', expires: 5 } ] );
+	assert.equal( asked.length, 1 );
+	await t.get( true );
+	assert.equal( asked.length, 2 );
+} );
+
+test( 'a machine that slept past the expiry asks for a new token', async () => {
+	const { asked, tokens } = wiki( '{"websocket-token":{"token":"T","expires":5}}' );
+	const t = tokens( { token: good } );
+	const awake = Date.now();
+	mock.method( Date, 'now', () => awake + 1001000 );
+	try {
+		assert.deepEqual( t.stock(), { token: null, expires: 0 } );
+		assert.deepEqual( await t.get( false ), { token: 'T', expires: 5 } );
+		assert.equal( asked.length, 1 );
+	} finally {
+		mock.restoreAll();
+	}
 } );

@@ -10,7 +10,7 @@
  * @param {string} op
  * @param {string} type
  * @param {string} client
- * @param {string} token
+ * @param {string} token of the commands connect, refresh and subscribe
  * @param {string[]} clients of the command connect
  * @return {string}
  */
@@ -51,6 +51,9 @@ export function encodeMessage( id, body ) {
 	return '{"id":' + id + ',' + body;
 }
 
+// The members of an envelope. What else a frame has does not reach the pages, "__proto__" least of all.
+const ENVELOPE = [ 'type', 'msg', 'from', 'to', 'offset', 'user', 'wiki' ];
+
 /**
  * Read a frame.
  *
@@ -71,15 +74,22 @@ export function decode( text ) {
 		return { id: frame.id, reply: true, wiki: frame.ok.wiki, user: frame.ok.user, ping: frame.ok.ping };
 	}
 	if ( frame.error ) {
-		return { id: frame.id, reply: true, error: frame.error.code || 'internal', message: frame.error.message };
+		const { code, message } = frame.error;
+		return { id: frame.id, reply: true, error: typeof code === 'string' && code || 'internal', message };
 	}
 	if ( typeof frame.op === 'string' ) {
-		return { op: frame.op, after: frame.after };
+		return { op: frame.op, after: frame.after, type: frame.type };
 	}
 	if ( typeof frame.type !== 'string' ) {
 		return null;
 	}
-	return { type: frame.type, from: frame.from, to: recipients( frame.to ), data: frame };
+	const data = {};
+	ENVELOPE.forEach( ( name ) => {
+		if ( frame[ name ] !== undefined ) {
+			data[ name ] = frame[ name ];
+		}
+	} );
+	return { type: frame.type, from: frame.from, to: recipients( frame.to ), data };
 }
 
 /**
@@ -92,7 +102,8 @@ export function recipients( to ) {
 	if ( !to ) {
 		return [];
 	}
-	return ( Array.isArray( to ) ? to : String( to ).split( ',' ) )
-		.map( ( id ) => String( id ).trim() )
+	return ( Array.isArray( to ) ? to : typeof to === 'string' ? to.split( ',' ) : [ to ] )
+		// What cannot be an id is that of nobody: left out, it would make the message one for everyone.
+		.map( ( id ) => typeof id === 'string' || typeof id === 'number' ? String( id ).trim() : '?' )
 		.filter( ( id ) => id !== '' && id !== '0' );
 }

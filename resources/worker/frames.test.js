@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HOSTILE } from '../hostile.testing.js';
 import { decode, encodeBody, encodeCommand, encodeMessage, recipients } from './frames.js';
 
 test( 'commands have only the members that they need', () => {
 	assert.equal( encodeCommand( 1, 'connect', '', '', 'T', [ 'WS1', 'WS2' ] ), '{"op":"connect","id":1,"token":"T","clients":["WS1","WS2"]}' );
 	assert.equal( encodeCommand( 2, 'connect', '', '', '', [] ), '{"op":"connect","id":2,"clients":[]}' );
 	assert.equal( encodeCommand( 3, 'subscribe', 'a"\\b', '', '', [] ), '{"op":"subscribe","id":3,"type":"a\\"\\\\b"}' );
+	assert.equal( encodeCommand( 4, 'subscribe', 'A', '', 'T', [] ), '{"op":"subscribe","id":4,"type":"A","token":"T"}' );
 	assert.equal( encodeCommand( 0, 'release', '', 'WS1', '', [] ), '{"op":"release","client":"WS1"}' );
 	assert.equal( encodeCommand( 0, 'ping', '', '', '', [] ), '{"op":"ping"}' );
 } );
@@ -24,8 +26,11 @@ test( 'frames are told apart', () => {
 		{ id: 1, reply: true, wiki: 'w:', user: 'Ann', ping: 25 } );
 	assert.equal( decode( '{"id":1,"ok":{}}' ).reply, true );
 	assert.deepEqual( decode( '{"id":2,"error":{"code":"forbidden","message":"no"}}' ), { id: 2, reply: true, error: 'forbidden', message: 'no' } );
-	assert.equal( decode( '{"error":{}}' ).error, 'internal' );
-	assert.deepEqual( decode( '{"op":"reconnect","after":1500}' ), { op: 'reconnect', after: 1500 } );
+	for ( const error of [ '{}', '{"code":5}', '{"code":""}', '{"code":{"toString":1}}', '[]', '"x"' ] ) {
+		assert.equal( decode( '{"error":' + error + '}' ).error, 'internal', error );
+	}
+	assert.deepEqual( decode( '{"op":"reconnect","after":1500}' ), { op: 'reconnect', after: 1500, type: undefined } );
+	assert.deepEqual( decode( '{"op":"revoked","type":"A"}' ), { op: 'revoked', after: undefined, type: 'A' } );
 	const data = { type: 'A', msg: { ok: {}, op: 'x' }, from: 'WS2', to: [ 'WS1' ], offset: 3, user: 'Ann', wiki: true };
 	assert.deepEqual( decode( JSON.stringify( data ) ), { type: 'A', from: 'WS2', to: [ 'WS1' ], data } );
 } );
@@ -43,4 +48,36 @@ test( 'recipients in each form', () => {
 	assert.deepEqual( recipients( [ 'a', 5 ] ), [ 'a', '5' ] );
 	assert.deepEqual( recipients( 'a, b,' ), [ 'a', 'b' ] );
 	assert.deepEqual( recipients( 12 ), [ '12' ] );
+} );
+
+test( 'recipients that are no ids are nobody, and not everyone', () => {
+	for ( const to of [ {}, true, [ {} ], [ null ], [ [ 'WS1' ] ], { toString: 1 }, [ { toString: 1 } ], JSON.parse( '{"__proto__":null}' ) ] ) {
+		assert.deepEqual( recipients( to ), [ '?' ], JSON.stringify( to ) );
+	}
+} );
+
+test( 'a frame cannot lend a page members that the relay did not set', () => {
+	for ( const name of [ '__proto__', 'constructor', 'prototype', 'other' ] ) {
+		const { data } = decode( '{"type":"A","msg":1,"' + name + '":{"user":"Admin","wiki":true}}' );
+		assert.deepEqual( Object.keys( data ), [ 'type', 'msg' ], name );
+		assert.equal( Object.getPrototypeOf( data ), Object.prototype );
+		// As in the page.
+		assert.equal( Object.assign( { msg: '' }, structuredClone( data ) ).user, undefined );
+	}
+	assert.equal( {}.user, undefined );
+} );
+
+test( 'names are only names and messages only data, whatever they are called', () => {
+	for ( const name of HOSTILE ) {
+		const json = JSON.stringify( { [ name ]: [ name ], msg: name } );
+		const { body } = encodeBody( 'WS1', { type: name, to: [ 'WS ' + name ], json } );
+		const frame = decode( encodeMessage( 1, body ).replace( '"op":"send",', '' ) );
+		assert.equal( frame.type, name );
+		assert.deepEqual( frame.to, [ 'WS ' + name ] );
+		assert.equal( JSON.stringify( frame.data.msg ), json );
+		assert.deepEqual( decode( JSON.stringify( { op: name, type: name } ) ), { op: name, after: undefined, type: name } );
+		assert.deepEqual( JSON.parse( encodeCommand( 1, 'subscribe', name, '', name, [] ) ), { op: 'subscribe', id: 1, type: name, token: name } );
+		assert.equal( decode( JSON.stringify( { type: 'A', user: name } ) ).data.user, name );
+	}
+	assert.deepEqual( Object.keys( Object.prototype ), [] );
 } );

@@ -6,8 +6,11 @@ const MEMBERS = {
 	disconnected: [ 'code', 'reason', 'retry' ],
 	message: [ 'data' ],
 	error: [ 'about', 'type', 'code', 'message' ],
-	token: [ 'refused' ]
+	token: [ 'refused' ],
+	grants: [ 'types', 'refused' ]
 };
+// The longest time that setTimeout can wait, in ms; with more it does not wait at all.
+const LONGEST = 0x7fffffff;
 
 /**
  * What one run of the program is connected to: the pages and the relay. wasmclient/main.go describes it from the other side.
@@ -20,6 +23,7 @@ export class Host {
 		this.toPage = post;
 		this.receive = null;
 		this.socket = null;
+		this.timers = new Map();
 	}
 
 	listen( receive ) {
@@ -45,9 +49,32 @@ export class Host {
 		if ( message.op === 'send' ) {
 			members = Object.assign( { type: message.type }, encodeBody( client, message ) );
 		} else if ( message.expires ) {
-			members = Object.assign( { life: lifeOf( message.expires ) }, message );
+			members = withLife( message );
+		} else if ( message.op === 'granted' ) {
+			members = Object.assign( {}, message, { tokens: message.tokens.map( withLife ) } );
 		}
 		this.receive( message.op, client, members );
+	}
+
+	after( id, ms ) {
+		this.timers.set( id, setTimeout( () => {
+			this.timers.delete( id );
+			this.receive( 'timer', '', { id } );
+		}, Math.min( ms, LONGEST ) ) );
+	}
+
+	cancel( id ) {
+		clearTimeout( this.timers.get( id ) );
+		this.timers.delete( id );
+	}
+
+	/**
+	 * The program has ended: what was its own goes with it.
+	 */
+	end() {
+		this.close( 3000, 'client restarts' );
+		this.timers.forEach( ( timer ) => clearTimeout( timer ) );
+		this.timers.clear();
 	}
 
 	open( url, protocol ) {
@@ -105,9 +132,12 @@ export class Host {
 }
 
 /**
- * @param {number} expires Unix time
- * @return {number} whole seconds until then, never 0
+ * The program has no clock, so it is told how long a token lasts and not until when.
+ *
+ * @param {{expires: number}} message Unix time; 0 when unknown
+ * @return {Object} the message and "life": whole seconds until then, 0 when unknown and never otherwise
  */
-function lifeOf( expires ) {
-	return Math.floor( expires - Date.now() / 1000 ) || -1;
+function withLife( message ) {
+	const { expires } = message;
+	return Object.assign( {}, message, { life: expires ? Math.floor( expires - Date.now() / 1000 ) || -1 : 0 } );
 }

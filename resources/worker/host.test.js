@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fakeTimers } from '../timers.testing.js';
 import { Host } from './host.js';
 
 /**
@@ -40,12 +41,14 @@ test( 'messages to pages have names for what the program says in order', () => {
 	h.host.post( 'WS1', 'message', { type: 'A' } );
 	h.host.post( 'WS1', 'error', 'send', 'A', 'forbidden', 'no' );
 	h.host.post( 'WS1', 'token', false );
+	h.host.post( 'WS1', 'grants', [ 'A', 'B' ], [ 'B' ] );
 	assert.deepEqual( h.posted.map( ( [ client, message ] ) => client === 'WS1' && message ), [
 		{ op: 'connected', wiki: 'w:', user: 'Ann' },
 		{ op: 'disconnected', code: 1006, reason: '', retry: true },
 		{ op: 'message', data: { type: 'A' } },
 		{ op: 'error', about: 'send', type: 'A', code: 'forbidden', message: 'no' },
-		{ op: 'token', refused: false }
+		{ op: 'token', refused: false },
+		{ op: 'grants', types: [ 'A', 'B' ], refused: [ 'B' ] }
 	] );
 } );
 
@@ -63,6 +66,46 @@ test( 'the program gets messages ready to send, and lives in place of dates', ()
 	h.received = [];
 	h.host.deliver( 'WS1', { op: 'hello', token: 'T', expires: 0 } );
 	assert.equal( h.received[ 0 ][ 2 ].life, undefined );
+	h.received = [];
+	const refused = [ { type: 'C', code: 'forbidden', message: 'no' } ];
+	h.host.deliver( 'WS1', {
+		op: 'granted', tokens: [ { type: 'A', token: 'TA', expires: now + 100 }, { type: 'B', token: 'TB', expires: 0 } ], refused, final: false
+	} );
+	const [ op, client, members ] = h.received[ 0 ];
+	assert.deepEqual( [ op, client, members.refused, members.final ], [ 'granted', 'WS1', refused, false ] );
+	assert.deepEqual( members.tokens.map( ( { type, token } ) => type + ' ' + token ), [ 'A TA', 'B TB' ] );
+	assert.ok( members.tokens[ 0 ].life >= 98 && members.tokens[ 0 ].life <= 100 );
+	assert.equal( members.tokens[ 1 ].life, 0 );
+} );
+
+test( 'timers tell the program that they are due, once, unless it cancels them', () => {
+	const timers = fakeTimers();
+	const h = host();
+	h.host.after( 1, 100 );
+	h.host.after( 2, 100 );
+	h.host.after( 3, 1e12 ); // further than setTimeout reaches
+	h.host.cancel( 2 );
+	h.host.cancel( 2 );
+	h.host.cancel( 9 );
+	timers.tick( 99 );
+	assert.deepEqual( h.received, [] );
+	timers.tick( 1e9 );
+	assert.deepEqual( h.received, [ [ 'timer', '', { id: 1 } ] ] );
+	h.host.cancel( 1 );
+	timers.tick( 0x7fffffff - 1e9 );
+	assert.deepEqual( h.received[ 1 ], [ 'timer', '', { id: 3 } ] );
+	timers.restore();
+} );
+
+test( 'nothing is left of a program that ended', () => {
+	const timers = fakeTimers();
+	const h = host();
+	h.host.open( 'ws://relay/', 'p' );
+	h.host.after( 1, 100 );
+	h.host.end();
+	timers.tick( 1000 );
+	assert.deepEqual( [ h.received, h.closed ], [ [], [ [ 3000, 'client restarts' ] ] ] );
+	timers.restore();
 } );
 
 test( 'the socket is heard until it is closed', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HOSTILE } from '../hostile.testing.js';
 import { Ports } from './ports.js';
 
 globalThis.self = globalThis;
@@ -117,4 +118,18 @@ test( 'pages learn which lock the host holds, once it does', () => {
 	const late = h.page( 'WS2' );
 	assert.deepEqual( [ early.took(), late.took() ], [ [ 'welcome', 'lock' ], [ 'welcome', 'lock' ] ] );
 	host( false ).ports.hold( 'host' ); // without locks: nothing
+} );
+
+test( 'client ids are only names, whatever they are called', () => {
+	for ( const id of HOSTILE ) {
+		const h = host( false );
+		const page = h.page( id );
+		page.say( 'subscribe' ); // before hello: known to nobody, also not by inheritance
+		assert.deepEqual( [ h.took(), page.took() ], [ [], [ 'welcome', 'welcome' ] ] );
+		page.say( 'hello' );
+		h.ports.post( id, { op: 'message' } );
+		h.ports.post( 'toLocaleString', { op: 'message' } );
+		assert.deepEqual( [ h.took(), page.took() ], [ [ id + ' hello' ], [ 'message' ] ] );
+	}
+	assert.deepEqual( Object.keys( Object.prototype ), [] );
 } );

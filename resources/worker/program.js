@@ -86,7 +86,7 @@ export class Program {
 	}
 
 	ended( host, lasted ) {
-		host.close( 3000, 'client restarts' );
+		host.end();
 		this.host = null;
 		this.starting = false;
 		this.waiting = [];

@@ -164,14 +164,17 @@ test( 'the socket of a program that ended is closed', async () => {
 test( 'timers of a program that ended do not fire', async () => {
 	const timers = fakeTimers();
 	try {
-		const h = host();
+		const h = host( { main: ( webSocketHost ) => {
+			webSocketHost.listen( ( op ) => h.received.push( op ) );
+			webSocketHost.after( 1, 10 );
+		} } );
 		let fired = 0;
 		h.hello( 'WS1' );
 		await settle();
-		h.runs[ 0 ]._scheduledTimeouts.set( 1, setTimeout( () => fired++, 10 ) );
+		h.runs[ 0 ]._scheduledTimeouts.set( 1, setTimeout( () => fired++, 10 ) ); // Go's own
 		h.runs[ 0 ].exit( 2 );
 		timers.tick( 100 );
-		assert.equal( fired, 0 );
+		assert.deepEqual( [ fired, h.received ], [ 0, [ 'hello' ] ] );
 	} finally {
 		timers.restore();
 	}

@@ -1,20 +1,18 @@
 package session
 
-import "time"
-
-// An alarm runs a function on the session's goroutine once, after some time, unless it is stopped or started again before.
+// An alarm runs a function on the session's goroutine once, after some milliseconds, unless it is stopped or started again before.
 type alarm struct {
-	post  func(func())
-	timer *time.Timer
+	s      *Session
+	cancel func() // nil: it does not run
 	// round tells a timer that fired from one that has been stopped while its event was on the way.
 	round int
 }
 
-func (a *alarm) start(after time.Duration, f func()) {
+func (a *alarm) start(ms int, f func()) {
 	a.stop()
 	round := a.round
-	a.timer = time.AfterFunc(after, func() {
-		a.post(func() {
+	a.cancel = a.s.config.After(ms, func() {
+		a.s.post(func() {
 			if a.round == round {
 				a.stop()
 				f()
@@ -25,10 +23,10 @@ func (a *alarm) start(after time.Duration, f func()) {
 
 func (a *alarm) stop() {
 	a.round++
-	if a.timer != nil {
-		a.timer.Stop()
-		a.timer = nil
+	if a.cancel != nil {
+		a.cancel()
+		a.cancel = nil
 	}
 }
 
-func (a *alarm) running() bool { return a.timer != nil }
+func (a *alarm) running() bool { return a.cancel != nil }

@@ -1,22 +1,24 @@
 package session
 
-import "time"
-
+// In milliseconds.
 const (
-	firstWindow = 500 * time.Millisecond
-	lastWindow  = 30 * time.Second
+	firstWindow = 500
+	lastWindow  = 30_000
 	// asleepWindow is for a browser that nobody looks at or that is offline: it still comes back by itself, but relays and wikis that
 	// restart are not asked by all background tabs at once.
-	asleepWindow = 5 * time.Minute
+	asleepWindow = 5 * 60_000
 	// lasting is how long a connection must hold before the loss of it counts as the first.
-	lasting = 10 * time.Second
+	lasting = 10_000
+	// floodPause is how long a browser stays away at least after it was closed for sending too fast: what its pages do will not have changed sooner.
+	floodPause = 5_000
 )
 
 // attempts counts failed attempts and says how long to wait for the next: "full jitter", a random part of a window that doubles each time
 // (Brooker, Exponential Backoff And Jitter, 2015). The first wait is random too: whoever loses a relay loses it with thousands of others.
 type attempts int
 
-func (a *attempts) next(random float64, asleep bool) time.Duration {
+// next returns milliseconds.
+func (a *attempts) next(random float64, asleep bool) int {
 	window := lastWindow
 	if *a < 6 {
 		window = min(firstWindow<<*a, lastWindow)
@@ -25,5 +27,5 @@ func (a *attempts) next(random float64, asleep bool) time.Duration {
 	if asleep {
 		window = asleepWindow
 	}
-	return time.Duration(random * float64(window))
+	return int(random * float64(window))
 }

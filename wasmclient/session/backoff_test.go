@@ -105,6 +105,70 @@ func TestHiddenOrOfflineBrowserHoldsBack(t *testing.T) {
 	}
 }
 
+func TestFullRelayIsNotHammered(t *testing.T) {
+	for _, code := range []int{wire.CloseFull.Code, wire.CloseFragments.Code} {
+		in(t, func(t *testing.T, b *browser) {
+			b.answer = func(c *session.Command) *session.Frame {
+				if c.Op == wire.OpConnect {
+					socket := b.sockets[len(b.sockets)-1]
+					socket.events <- func() { socket.link.Closed(code, "") }
+					return &session.Frame{Reply: true, Error: wire.NewError(wire.Unavailable, "")}
+				}
+				return nil
+			}
+			one := b.open("WS1")
+			b.wait(5 * time.Minute)
+			if n := len(b.dialled); n < 20 || n > 30 { // 15 s apart on average
+				t.Errorf("%d: dialled %d times in five minutes", code, n)
+			}
+			b.answer = nil
+			one.log = nil
+			b.wait(30 * time.Second)
+			one.heard("connected wiki:Ann")
+		})
+	}
+}
+
+func TestBrowserThatFloodsStaysAwayForFiveSeconds(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		b.random = 0
+		b.open("WS1")
+		b.socket().end(wire.CloseRateLimited.Code)
+		b.wait(4 * time.Second)
+		b.open("WS2") // not even who else comes changes that
+		b.Visible("WS1", true)
+		b.Online(true)
+		b.wait(time.Second - time.Millisecond)
+		equal(t, "dials", len(b.dialled), 1)
+		b.wait(2 * time.Millisecond)
+		equal(t, "dials", len(b.dialled), 2)
+
+		b.random, b.down = 0.999, true // any other loss is as before
+		b.socket().end(1006)
+		b.wait(time.Minute)
+		n := len(b.dialled)
+		b.Visible("WS1", true)
+		b.wait(500 * time.Millisecond)
+		equal(t, "dials", len(b.dialled), n+1)
+	})
+}
+
+func TestBrowsersThatFloodDoNotComeBackTogether(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		b.open("WS1")
+		b.Visible("WS1", false) // who floods unseen need not wait longer, because nothing would cut that short
+		for _, wait := range []time.Duration{5250, 5500, 6000} {
+			at := time.Now()
+			b.socket().say(&session.Frame{Op: wire.OpReconnect, After: 1000})
+			b.socket().end(wire.CloseRateLimited.Code)
+			for n := len(b.dialled); len(b.dialled) == n; {
+				b.wait(time.Millisecond)
+			}
+			equal(t, "wait", b.dialled[len(b.dialled)-1].Sub(at), wait*time.Millisecond)
+		}
+	})
+}
+
 // T18: a relay that comes back is not trampled by those who lost it.
 func TestThousandBrowsersSpreadOverTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -112,7 +176,7 @@ func TestThousandBrowsersSpreadOverTheWindow(t *testing.T) {
 		for i := range 1000 {
 			b := &browser{t: t, down: true}
 			b.Session = session.New(session.Config{Dial: b.dial, Rand: rand.New(rand.NewPCG(1, uint64(i))).Float64,
-				Limits: wire.DefaultLimits()})
+				After: b.after, Limits: wire.DefaultLimits()})
 			go b.Run()
 			b.open("WS1")
 			browsers = append(browsers, b)

@@ -238,7 +238,10 @@ func TestForbiddingCloseCodesStopUntilATabComes(t *testing.T) {
 	for _, c := range []struct {
 		code int
 		stop bool
-	}{{1000, false}, {1001, false}, {1009, false}, {4000, false}, {4003, false}, {4499, false}, {4500, true}, {4502, true}, {4999, true}} {
+	}{
+		{1000, false}, {1001, false}, {1008, false}, {1009, false}, {1013, false}, {4000, false}, {4003, false}, {4499, false},
+		{4500, true}, {4502, true}, {4999, true},
+	} {
 		in(t, func(t *testing.T, b *browser) {
 			one := b.open("WS1")
 			b.socket().end(c.code)

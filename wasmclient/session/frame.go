@@ -6,7 +6,7 @@ import "mediawiki-websocket/relay/wire"
 type Command struct {
 	ID      int
 	Op      string
-	Token   string
+	Token   string // of connect, refresh and subscribe
 	Clients []string
 	Client  string
 	Type    string
@@ -26,7 +26,7 @@ type Frame struct {
 	Op    string
 	After int // milliseconds, of reconnect
 
-	Type    string
+	Type    string // of a message and of revoked
 	From    string
 	To      []string // none: everyone
 	Payload any      // the envelope, for [Tab.Deliver]

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +25,7 @@ type browser struct {
 	down, deaf, broken bool
 	// answer may take the place of the relay's usual answer to a command.
 	answer func(*session.Command) *session.Frame
+	timers atomic.Int32 // that run
 }
 
 // in runs a test of a browser in a bubble.
@@ -30,16 +33,32 @@ func in(t *testing.T, test func(t *testing.T, b *browser)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &browser{t: t, random: 0.5}
-		b.Session = session.New(session.Config{Dial: b.dial, Rand: func() float64 { return b.random }, Limits: wire.DefaultLimits()})
+		b.Session = session.New(session.Config{Dial: b.dial, Rand: func() float64 { return b.random }, After: b.after, Limits: wire.DefaultLimits()})
 		ran := make(chan struct{})
 		go func() { b.Run(); close(ran) }()
 		test(t, b)
 		b.Stop()
 		<-ran
+		if n := b.timers.Load(); n != 0 {
+			t.Errorf("%d timers are left", n)
+		}
 		for _, s := range b.sockets {
 			close(s.done)
 		}
 	})
+}
+
+func (b *browser) after(ms int, f func()) (cancel func()) {
+	b.timers.Add(1)
+	timer := time.AfterFunc(time.Duration(ms)*time.Millisecond, func() {
+		b.timers.Add(-1)
+		f()
+	})
+	return func() {
+		if timer.Stop() {
+			b.timers.Add(-1)
+		}
+	}
 }
 
 func (b *browser) dial(url string, link *session.Link) (session.Socket, error) {
@@ -155,6 +174,9 @@ type tab struct {
 	log    []string
 	token  *session.Token // what it answers; nil: nothing
 	refuse bool           // it answers that it has none
+	final  bool           // and that there will be none
+	// grants is what it answers when it is asked for subscription tokens; nil: nothing.
+	grants func(types, refused []string) (answers []session.Grant, final bool)
 }
 
 // open opens a tab that has a token and sees the connection up.
@@ -182,9 +204,17 @@ func (t *tab) WantToken(refused bool) {
 	t.note("token %t", refused)
 	switch {
 	case t.refuse:
-		go t.b.NoToken(t.id, false)
+		go t.b.NoToken(t.id, t.final)
 	case t.token != nil:
 		go t.b.GiveToken(t.id, *t.token)
+	}
+}
+
+func (t *tab) WantGrants(types, refused []string) {
+	t.note("grants %s not %s", strings.Join(types, ","), strings.Join(refused, ","))
+	if t.grants != nil {
+		answers, final := t.grants(types, refused)
+		go t.b.Granted(t.id, answers, final)
 	}
 }
 

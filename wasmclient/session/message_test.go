@@ -102,6 +102,25 @@ func TestMessageWithoutReplyIsReportedWhenTheConnectionIsLost(t *testing.T) {
 	})
 }
 
+func TestEachMessageThatTheRelayFindsTooManyIsReportedAndNotSentAgain(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		one := b.open("WS1")
+		one.heard("connected wiki:Ann")
+		b.answer = func(c *session.Command) *session.Frame {
+			if c.Op == wire.OpSend && c.Type != "first" {
+				return &session.Frame{Reply: true, Error: wire.NewError(wire.RateLimited, "")}
+			}
+			return nil
+		}
+		for _, typ := range []string{"first", "A", "B"} {
+			b.Send("WS1", session.Message{Type: typ})
+		}
+		b.wait(time.Hour)
+		one.heard("send A: rate-limited", "send B: rate-limited")
+		equal(t, "sent", len(b.socket().commands(wire.OpSend)), 3)
+	})
+}
+
 func TestQueueHoldsAHundredMessages(t *testing.T) {
 	for n, dropped := range map[int]int{100: 0, 101: 1, 103: 3} {
 		in(t, func(t *testing.T, b *browser) {
@@ -184,7 +203,7 @@ func TestNothingIsQueuedForARelayThatDoesNotWantUs(t *testing.T) {
 		b.down, b.deaf = false, true
 		b.wait(time.Second)
 		b.socket().end(4501)
-		one.heard("send A: unavailable")
+		one.heard("disconnected 4501 false", "send A: unavailable")
 		b.Send("WS1", session.Message{Type: "B"})
 		one.heard("send B: unavailable")
 	})

@@ -1,10 +1,6 @@
 package session
 
-import (
-	"time"
-
-	"mediawiki-websocket/relay/wire"
-)
+import "mediawiki-websocket/relay/wire"
 
 // A reply is what the answer to a command means.
 type reply struct {
@@ -13,7 +9,6 @@ type reply struct {
 	client     string        // register, send: the tab that hears of an error
 	typ        string        // subscribe, send
 	sub        *subscription // subscribe
-	again      bool          // it is one of those that joining waits for
 	sent       bool          // it is a message, and lost with the connection
 	introduced []string      // connect
 }
@@ -43,7 +38,9 @@ func (s *Session) received(f *Frame) {
 	case f.Op == wire.OpExpire:
 		s.renew()
 	case f.Op == wire.OpReconnect:
-		s.move(time.Duration(f.After) * time.Millisecond)
+		s.move(f.After)
+	case f.Op == wire.OpRevoked:
+		s.revoked(f.Type)
 	case f.Op == "":
 		s.deliver(f)
 	}
@@ -58,13 +55,10 @@ func (s *Session) answered(r *reply, f *Frame) {
 		}
 		s.admitted(f, r.introduced)
 	case wire.OpSubscribe:
-		if f.Error != nil {
-			s.subscriptionRefused(r, f.Error)
-		}
-		if r.again {
-			if s.resubs--; s.resubs == 0 && s.state == joining {
-				s.announce()
-			}
+		if f.Error == nil {
+			s.subscribed(r.sub)
+		} else {
+			s.notSubscribed(r.sub, *f.Error)
 		}
 	case wire.OpSend, wire.OpRegister:
 		if f.Error != nil {
@@ -78,20 +72,17 @@ func (s *Session) turnedAway(err *wire.Error) {
 	ended := Ended{Code: wire.CloseUnauthorized.Code, Reason: err.Message}
 	s.disconnect(wire.CloseNormal)
 	switch err.Code {
-	case wire.Expired, wire.Unauthorized:
+	case wire.Expired:
 		s.token.refuse()
+	case wire.Unauthorized:
+		s.token.refuse()
+		s.retryAfter(s.nextSecond(revokedWindow), ended)
+		return
 	case wire.Forbidden, wire.BadRequest, wire.UnknownOp:
 		s.halt(ended)
 		return
 	}
 	s.retry(ended)
-}
-
-func (s *Session) subscriptionRefused(r *reply, err *wire.Error) {
-	r.sub.refused = true
-	for _, m := range r.sub.tabs { // none, if nobody wants it any more
-		m.Fail(Failure{Op: r.op, Type: r.typ, Error: *err})
-	}
 }
 
 // Send sends a message of a tab, now or when there is a connection. What becomes of it is told only when it fails.

@@ -11,7 +11,6 @@ package session
 
 import (
 	"sync/atomic"
-	"time"
 
 	"mediawiki-websocket/relay/wire"
 )
@@ -23,6 +22,9 @@ type Config struct {
 	Dial func(url string, link *Link) (Socket, error)
 	// Rand returns a number in [0, 1). Nothing secret depends on it.
 	Rand func() float64
+	// After calls f once, from anywhere, when so many milliseconds have passed, unless cancel is called before. Late, as timers are after a
+	// machine slept, is early enough. Calling cancel after f, or twice, does nothing.
+	After func(ms int, f func()) (cancel func())
 	// Limits of the relay.
 	Limits wire.Limits
 }
@@ -38,7 +40,8 @@ type Socket interface {
 type Tab interface {
 	// Connected: the relay knows this tab and all its subscriptions.
 	Connected(Welcome)
-	// Disconnected: the connection ended, or the first attempt to get one failed. It comes once, not for each further attempt.
+	// Disconnected: the connection ended, or the first attempt to get one failed. It comes once, not for each further attempt, and once more
+	// when the session stops trying.
 	Disconnected(Ended)
 	// Deliver brings a message; the payload is the one of the [Frame].
 	Deliver(payload any)
@@ -46,6 +49,9 @@ type Tab interface {
 	Fail(Failure)
 	// WantToken asks for a token; the answer is [Session.GiveToken] or [Session.NoToken]. After refused a token that the tab has in stock will not do.
 	WantToken(refused bool)
+	// WantGrants asks for subscription tokens for these types, which may be other tabs'; the answer is [Session.Granted]. Of the types in
+	// refused, which are among them, tokens that the tab has in stock will not do.
+	WantGrants(types, refused []string)
 }
 
 // Welcome is who the relay takes this browser for.
@@ -101,13 +107,15 @@ type Session struct {
 	link     *Link
 	lastID   int
 	replies  []*reply // to come, in the order of their commands
-	resubs   int      // replies that are still out while joining
+	pending  int      // subscriptions that joining still waits for
 	moving   bool
-	ping     time.Duration
+	flooded  bool // the relay took it for a flood: the wait is not cut short
+	ping     int  // milliseconds
 	welcome  Welcome
 	attempts attempts
 	queue    queue
 	token    tokens
+	grants   grants
 
 	deadline  alarm // of the state
 	keepalive alarm
@@ -121,9 +129,15 @@ func New(config Config) *Session {
 		config: config,
 		events: make(chan func(), 64),
 	}
-	for _, a := range []*alarm{&s.deadline, &s.keepalive, &s.roused, &s.stable, &s.token.expiry, &s.token.answer} {
-		a.post = s.post
+	for _, a := range []*alarm{&s.deadline, &s.keepalive, &s.roused, &s.stable,
+		&s.token.expiry, &s.token.again, &s.token.patience, &s.grants.collect, &s.grants.patience} {
+		a.s = s
 	}
+	s.token.s, s.grants.s = s, s
+	s.token.put = func(m *member) { m.WantToken(s.token.isBad) }
+	s.token.unanswered = s.tokenless
+	s.grants.put = s.putGrants
+	s.grants.unanswered = func() { s.ungranted(false) }
 	return s
 }
 

@@ -2,38 +2,37 @@ package session
 
 import (
 	"slices"
-	"time"
 
 	"mediawiki-websocket/relay/wire"
 )
 
+// In milliseconds.
 const (
 	// connectPatience bounds each step from dialling to the last answered subscription.
-	connectPatience = 15 * time.Second
+	connectPatience = 15_000
 	// pongPatience is how long a ping may stay unanswered.
-	pongPatience = 10 * time.Second
+	pongPatience = 10_000
 	// longestMove bounds what a relay that goes away may ask for.
-	longestMove = 5 * time.Minute
+	longestMove = 5 * 60_000
 	// rousePause bounds how often a connection is tried because somebody looks: a relay takes ten pings in ten seconds.
-	rousePause = 5 * time.Second
-
+	rousePause = 5_000
 	// usualPing is how long a relay that names no time may be silent.
-	usualPing = 25 * time.Second
-
-	// noStatus stands for a close without a code (RFC 6455, section 7.4.1).
-	noStatus = 1006
+	usualPing = 25_000
 )
+
+// noStatus stands for a close without a code (RFC 6455, section 7.4.1).
+const noStatus = 1006
 
 // begin starts an attempt: with the token in stock, else by asking for one.
 func (s *Session) begin() {
-	s.moving = false
+	s.moving, s.flooded = false, false
 	s.deadline.stop()
 	if s.token.have {
 		s.connect()
 		return
 	}
 	s.state = needToken
-	s.ask()
+	s.token.ask()
 }
 
 func (s *Session) connect() {
@@ -62,22 +61,37 @@ func (s *Session) opened() {
 // what they will be told.
 func (s *Session) admitted(f *Frame, introduced []string) {
 	s.state = joining
-	s.deadline.start(connectPatience, func() { s.hangUp(wire.CloseStale) })
+	s.deadline.start(connectPatience, s.impatient)
 	s.token.isBad = false
 	s.welcome = Welcome{Wiki: f.Wiki, User: f.User}
 	s.ping = usualPing
 	if f.Ping > 0 {
-		s.ping = time.Duration(f.Ping) * time.Second
+		s.ping = f.Ping * 1000
 	}
 	s.heard()
 	s.introduce(introduced)
-	s.resubs = len(s.types)
+	s.pending = len(s.types)
 	for _, sub := range s.types {
-		sub.refused = false
-		s.command(&Command{Op: wire.OpSubscribe, Type: sub.typ}, &reply{sub: sub, again: true})
+		sub.pending, sub.told = true, false
+		s.subscribe(sub)
 	}
-	if s.resubs == 0 {
+	if s.pending == 0 {
 		s.announce()
+	}
+}
+
+// impatient: joining takes too long. It is the relay's fault, unless all that is missing are subscription tokens.
+func (s *Session) impatient() {
+	for _, r := range s.replies {
+		if r.sub != nil && r.sub.pending {
+			s.hangUp(wire.CloseStale)
+			return
+		}
+	}
+	for _, sub := range s.types {
+		if sub.pending {
+			s.unavailable(sub, noGrant)
+		}
 	}
 }
 
@@ -136,7 +150,9 @@ func (s *Session) unlink() {
 	s.link = nil
 	s.keepalive.stop()
 	s.stable.stop()
-	s.token.answered()
+	s.token.over()
+	s.token.again.stop()
+	s.forgetGrants()
 	replies := s.replies
 	s.replies = nil
 	for _, r := range replies {
@@ -150,21 +166,29 @@ func (s *Session) unlink() {
 // lost: the socket is closed, and not by this side.
 func (s *Session) lost(code int, reason string) {
 	s.unlink()
+	e := Ended{Code: code, Reason: reason}
 	switch {
 	case !wire.MayReconnect(code):
-		s.halt(Ended{Code: code, Reason: reason})
-		return
+		s.halt(e)
 	case code == wire.CloseUnauthorized.Code:
 		s.token.refuse()
+		s.retryAfter(s.nextSecond(revokedWindow), e)
+	case code == wire.CloseRateLimited.Code:
+		s.moving, s.flooded = false, true
+		s.retryAfter(floodPause, e)
+	default:
+		s.retry(e)
 	}
-	s.retry(Ended{Code: code, Reason: reason})
 }
 
 // retry waits and begins again. A relay that is going away has said how long.
-func (s *Session) retry(e Ended) {
+func (s *Session) retry(e Ended) { s.retryAfter(0, e) }
+
+// retryAfter waits so many milliseconds more.
+func (s *Session) retryAfter(ms int, e Ended) {
 	s.state = backoff
 	if !s.moving {
-		s.deadline.start(s.attempts.next(s.config.Rand(), s.asleep()), s.begin)
+		s.deadline.start(ms+s.attempts.next(s.config.Rand(), s.asleep() && !s.flooded), s.begin)
 	}
 	e.Retry = true
 	s.tellEnded(e)
@@ -189,13 +213,16 @@ func (s *Session) sleep() {
 	s.moving = false
 	s.attempts = 0
 	s.deadline.stop()
-	s.token.answered()
+	s.token.over()
+	for _, sub := range s.types {
+		sub.drop()
+	}
 	s.types = nil
 	s.queue.drain()
 }
 
 // move: the relay goes away. The connection is used until the moment the relay named for this browser, or until it is closed.
-func (s *Session) move(after time.Duration) {
+func (s *Session) move(after int) {
 	s.moving = true
 	s.deadline.start(max(0, min(after, longestMove)), func() {
 		ended := Ended{Code: wire.CloseGoingAway.Code, Reason: wire.CloseGoingAway.Reason, Retry: true}
@@ -209,11 +236,13 @@ func (s *Session) move(after time.Duration) {
 func (s *Session) rouse() {
 	switch s.state {
 	case backoff:
-		if !s.moving && !s.asleep() {
-			first := attempts(0)
-			s.deadline.start(first.next(s.config.Rand(), false), s.begin)
+		if !s.moving && !s.flooded && !s.asleep() {
+			s.deadline.start(s.soon(), s.begin)
 		}
 	case connected:
+		if s.grants.collect.running() {
+			s.collect(s.soon())
+		}
 		if !s.roused.running() {
 			s.roused.start(rousePause, func() {})
 			s.probe()
@@ -221,11 +250,18 @@ func (s *Session) rouse() {
 	}
 }
 
+// soon is a first wait.
+func (s *Session) soon() int {
+	first := attempts(0)
+	return first.next(s.config.Rand(), false)
+}
+
 // tokenChanged uses a new token for whatever waits for one.
 func (s *Session) tokenChanged() {
+	s.token.over()
+	s.token.again.stop()
 	switch s.state {
 	case needToken:
-		s.token.answered()
 		s.connect()
 	case stopped:
 		s.begin()

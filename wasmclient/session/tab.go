@@ -13,14 +13,7 @@ type member struct {
 	hidden bool
 	told   bool // it knows whether there is a connection
 	live   bool // and that there is
-	asked  bool // for a token, in this round
-}
-
-// A subscription is a type that at least one tab wants.
-type subscription struct {
-	typ     string
-	tabs    []*member
-	refused bool
+	over   bool // or that there will be none
 }
 
 // Join adds a tab under its client id, or takes the place of the tab that has it; subscriptions stay then. token may be nil: the tab is asked
@@ -30,7 +23,7 @@ func (s *Session) Join(client, url string, token *Token, tab Tab) {
 		s.url = url
 		changed := token != nil && s.token.offer(*token, false)
 		if m := s.member(client); m != nil {
-			m.Tab, m.told, m.live, m.hidden = tab, false, false, false
+			m.Tab, m.told, m.live, m.over, m.hidden = tab, false, false, false, false
 			s.tell(m)
 		} else {
 			s.tabs = append(s.tabs, &member{Tab: tab, client: client})
@@ -76,67 +69,12 @@ func (s *Session) Leave(client string) {
 		if s.usable() {
 			s.link.socket.Send(&Command{Op: wire.OpRelease, Client: client})
 		}
-		if s.token.asked == client {
-			s.askNext()
+		for _, q := range []*question{&s.token.question, &s.grants.question} {
+			if q.asks(client) {
+				q.next()
+			}
 		}
 	})
-}
-
-// Subscribe gives a tab the messages of a type. Again is the same as once.
-func (s *Session) Subscribe(client, typ string) {
-	s.post(func() {
-		m, sub := s.member(client), s.subscription(typ)
-		if m == nil || sub != nil && slices.Contains(sub.tabs, m) {
-			return
-		}
-		if sub == nil {
-			sub = &subscription{typ: typ}
-			s.types = append(s.types, sub)
-		}
-		sub.tabs = append(sub.tabs, m)
-		if s.usable() && (len(sub.tabs) == 1 || sub.refused) {
-			sub.refused = false
-			s.command(&Command{Op: wire.OpSubscribe, Type: typ}, &reply{sub: sub})
-		}
-	})
-}
-
-// Unsubscribe ends it.
-func (s *Session) Unsubscribe(client, typ string) {
-	s.post(func() {
-		if sub := s.subscription(typ); sub != nil {
-			s.unsubscribe(s.member(client), sub)
-		}
-	})
-}
-
-// unsubscribe takes a tab, if it is there, from a subscription and gives it up with the last.
-func (s *Session) unsubscribe(m *member, sub *subscription) {
-	if !slices.Contains(sub.tabs, m) {
-		return
-	}
-	if sub.tabs = without(sub.tabs, m); len(sub.tabs) > 0 {
-		return
-	}
-	types := make([]*subscription, 0, len(s.types))
-	for _, other := range s.types {
-		if other != sub {
-			types = append(types, other)
-		}
-	}
-	s.types = types
-	if s.usable() && !sub.refused {
-		s.command(&Command{Op: wire.OpUnsubscribe, Type: sub.typ}, &reply{})
-	}
-}
-
-func (s *Session) subscription(typ string) *subscription {
-	for _, sub := range s.types {
-		if sub.typ == typ {
-			return sub
-		}
-	}
-	return nil
 }
 
 // Visible tells whether a tab can be seen. A tab is taken as visible when it joins.
@@ -176,16 +114,16 @@ func (s *Session) member(client string) *member {
 // tell tells a tab that there is a connection, if there is and it does not know.
 func (s *Session) tell(m *member) {
 	if s.state == connected && !m.live {
-		m.told, m.live = true, true
+		m.told, m.live, m.over = true, true, false
 		m.Connected(s.welcome)
 	}
 }
 
-// tellEnded tells the tabs that there is none, once.
+// tellEnded tells the tabs that there is none, once, and once more when there will be none.
 func (s *Session) tellEnded(e Ended) {
 	for _, m := range s.tabs {
-		if m.live || !m.told {
-			m.told, m.live = true, false
+		if m.live || !m.told || !e.Retry && !m.over {
+			m.told, m.live, m.over = true, false, !e.Retry
 			m.Disconnected(e)
 		}
 	}

@@ -1,26 +1,26 @@
 package session
 
-import (
-	"time"
-
-	"mediawiki-websocket/relay/wire"
-)
+import "mediawiki-websocket/relay/wire"
 
 const (
-	// tokenMargin keeps a token from running out on its way.
-	tokenMargin = 30 * time.Second
-	// tokenPatience is how long a tab may take to answer before the next is asked.
-	tokenPatience = 10 * time.Second
+	// tokenMargin keeps a token from running out on its way, in seconds.
+	tokenMargin = 30
+	// lastingToken is the life, in seconds, below which a token is taken for a sign that something is wrong: what follows it is not asked for
+	// as soon as the relay says that it runs out.
+	lastingToken = 120
 )
 
 // Token is what a wiki signed. The empty text stands for "connect without one".
 type Token struct {
 	Text string
-	Life time.Duration // until it runs out; 0: it does not, or nobody knows
+	Life int // seconds until it runs out; 0: it does not, or nobody knows
 }
+
+func (t Token) expired() bool { return t.Life < 0 || t.Life > 0 && t.Life <= tokenMargin }
 
 // tokens is the cache of one token and the search for the next.
 type tokens struct {
+	question
 	text   string
 	have   bool
 	once   bool   // good for one attempt: it came fresh, yet this machine's clock takes it for run out
@@ -29,8 +29,8 @@ type tokens struct {
 	isBad  bool
 	expiry alarm
 
-	asked  string // the tab that was asked, "" for none
-	answer alarm
+	again    alarm    // a new token for an open connection will be asked for
+	failures attempts // to get one
 }
 
 // offer takes a token, unless it will not do or has run out, and reports whether the cache changed. A fresh one, which the wiki has just made,
@@ -39,14 +39,16 @@ func (t *tokens) offer(token Token, fresh bool) bool {
 	if t.isBad && token.Text == t.bad || t.have && token.Text == t.text {
 		return false
 	}
-	expired := token.Life < 0 || token.Life > 0 && token.Life <= tokenMargin
-	if !fresh && (expired || t.have) {
+	if !fresh && (token.expired() || t.have) {
 		return false
 	}
 	t.drop()
-	t.text, t.have, t.once = token.Text, true, expired
+	t.text, t.have, t.once = token.Text, true, token.expired()
 	if token.Life > tokenMargin {
-		t.expiry.start(token.Life-tokenMargin, t.drop)
+		t.expiry.start((token.Life-tokenMargin)*1000, t.drop)
+	}
+	if token.Life == 0 || token.Life > lastingToken {
+		t.failures = 0
 	}
 	return true
 }
@@ -73,17 +75,10 @@ func (t *tokens) use() string {
 	return t.used
 }
 
-// answered ends the search.
-func (t *tokens) answered() {
-	t.asked = ""
-	t.answer.stop()
-}
-
 // GiveToken hands over a token that the wiki has just made or that the tab had in stock: the answer to [Tab.WantToken].
 func (s *Session) GiveToken(client string, token Token) {
 	s.post(func() {
 		if s.token.offer(token, true) {
-			s.token.answered()
 			s.tokenChanged()
 			return
 		}
@@ -92,11 +87,11 @@ func (s *Session) GiveToken(client string, token Token) {
 }
 
 // NoToken is the other answer to [Tab.WantToken]: the tab could not get one. After a final answer there is none to be had, however often it is
-// tried.
+// tried: the session ends the connection, if there is one, and stops.
 func (s *Session) NoToken(client string, final bool) {
 	s.post(func() {
-		if final && s.state == needToken && s.token.asked == client {
-			s.token.answered()
+		if final && s.token.asks(client) {
+			s.disconnect(wire.CloseNormal)
 			s.halt(Ended{Code: wire.CloseUnauthorized.Code, Reason: "the wiki gives no token"})
 			return
 		}
@@ -105,45 +100,39 @@ func (s *Session) NoToken(client string, final bool) {
 }
 
 func (s *Session) noToken(client string) {
-	if s.token.asked != client || client == "" {
-		return
+	if s.token.asks(client) {
+		s.token.over()
+		s.tokenless()
 	}
-	s.token.answered()
-	if s.state == needToken {
+}
+
+// tokenless: nobody has a token now. A connection that waits for the next is used until the relay ends it.
+func (s *Session) tokenless() {
+	switch s.state {
+	case needToken:
 		s.retry(Ended{Code: noStatus, Reason: "no token"})
+	case joining, connected:
+		s.renewLater()
 	}
 }
 
 // renew replaces the token of this connection, which is about to run out.
 func (s *Session) renew() {
+	if s.token.tab != "" || s.token.again.running() {
+		return // under way
+	}
 	s.token.refuse()
-	if s.token.have {
+	switch {
+	case s.token.have:
 		s.tokenChanged()
-		return
+	case s.token.failures == 0:
+		s.token.failures++
+		s.token.ask()
+	default:
+		s.renewLater()
 	}
-	s.ask()
 }
 
-// ask asks the tabs for a token, one after the other, the last that joined first: it is the most likely to be alive.
-func (s *Session) ask() {
-	for _, m := range s.tabs {
-		m.asked = false
-	}
-	s.askNext()
-}
-
-func (s *Session) askNext() {
-	s.token.answered()
-	for i := len(s.tabs) - 1; i >= 0; i-- {
-		if m := s.tabs[i]; !m.asked {
-			m.asked = true
-			s.token.asked = m.client
-			s.token.answer.start(tokenPatience, s.askNext)
-			m.WantToken(s.token.isBad)
-			return
-		}
-	}
-	if s.state == needToken {
-		s.retry(Ended{Code: noStatus, Reason: "no token"})
-	}
+func (s *Session) renewLater() {
+	s.token.again.start(s.token.failures.next(s.config.Rand(), false), s.token.ask)
 }

@@ -14,7 +14,7 @@ func TestTokenIsAskedForOnceAndCached(t *testing.T) {
 		one := b.openWith("WS1", nil)
 		one.heard("token false")
 		equal(t, "dials without a token", len(b.dialled), 0)
-		b.GiveToken("WS1", session.Token{Text: "T1", Life: time.Hour})
+		b.GiveToken("WS1", session.Token{Text: "T1", Life: 3600})
 		one.heard("connected wiki:Ann")
 		equal(t, "token", b.socket().commands(wire.OpConnect)[0].Token, "T1")
 		for range 10 {
@@ -129,7 +129,7 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 			one.token = &session.Token{Text: "token"} // what it has in stock
 			b.wait(20 * time.Second)
 			one.log = nil
-			one.token = &session.Token{Text: "new", Life: time.Hour}
+			one.token = &session.Token{Text: "new", Life: 3600}
 			b.wait(time.Minute)
 			one.heard("token true", "connected wiki:Ann")
 			equal(t, name+": token", b.socket().commands(wire.OpConnect)[0].Token, "new")
@@ -142,52 +142,36 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 	}
 }
 
-func TestTokenIsRefreshedOnTheOpenConnection(t *testing.T) {
-	in(t, func(t *testing.T, b *browser) {
-		one := b.open("WS1")
-		one.heard("connected wiki:Ann")
-		one.token = &session.Token{Text: "T2"}
-		b.socket().say(&session.Frame{Op: wire.OpExpire})
-		one.heard("token true")
-		refresh := b.socket().commands(wire.OpRefresh)
-		if len(refresh) != 1 || refresh[0].Token != "T2" {
-			t.Fatalf("refresh: %+v", refresh)
-		}
-		equal(t, "sockets", len(b.sockets), 1)
-		b.socket().say(&session.Frame{Op: wire.OpExpire})
-		one.heard("token true")
-		equal(t, "refreshed with the same token", len(b.socket().commands(wire.OpRefresh)), 0)
-	})
-}
-
-func TestConnectionGoesOnWhenNobodyHasANewToken(t *testing.T) {
-	in(t, func(t *testing.T, b *browser) {
-		one := b.open("WS1")
-		one.refuse = true
-		b.socket().say(&session.Frame{Op: wire.OpExpire})
-		b.wait(time.Minute)
-		one.heard("connected wiki:Ann", "token true")
-		equal(t, "close code", b.socket().closed, 0)
-		b.socket().end(4401)
-		one.heard("disconnected 4401 true")
-		one.refuse, one.token = false, &session.Token{Text: "T2"}
-		b.wait(time.Second)
-		one.heard("token true", "connected wiki:Ann")
-	})
-}
-
 func TestClockThatRunsAheadDoesNotKeepAFreshTokenOut(t *testing.T) {
 	in(t, func(t *testing.T, b *browser) {
-		one := b.openWith("WS1", &session.Token{Text: "from the page", Life: -time.Hour})
+		one := b.openWith("WS1", &session.Token{Text: "from the page", Life: -3600})
 		one.heard("token false")
-		b.GiveToken("WS1", session.Token{Text: "fresh", Life: -time.Minute})
+		b.GiveToken("WS1", session.Token{Text: "fresh", Life: -60})
 		one.heard("connected wiki:Ann")
-		one.token = &session.Token{Text: "fresher", Life: -time.Minute}
+		one.token = &session.Token{Text: "fresher", Life: -60}
 		b.socket().end(1006)
 		b.wait(time.Second)
 		one.heard("disconnected 1006 true", "token false", "connected wiki:Ann")
 		equal(t, "token", b.socket().commands(wire.OpConnect)[0].Token, "fresher")
 	})
+}
+
+func TestRevokedTokenIsNotReplacedInTheSecondOfItsRevocation(t *testing.T) {
+	for code, wait := range map[wire.Code]time.Duration{wire.Unauthorized: 2250, wire.Expired: 250} {
+		in(t, func(t *testing.T, b *browser) {
+			b.answer = func(c *session.Command) *session.Frame {
+				if c.Op == wire.OpConnect {
+					return &session.Frame{Reply: true, Error: wire.NewError(code, "")}
+				}
+				return nil
+			}
+			one := b.open("WS1")
+			b.wait((wait - 1) * time.Millisecond)
+			one.heard("disconnected 4401 true")
+			b.wait(time.Millisecond)
+			one.heard("token true")
+		})
+	}
 }
 
 func TestTokenThatComesLateIsUsedForTheNextAttempt(t *testing.T) {
