@@ -5,7 +5,6 @@ declare( strict_types = 1 );
 namespace MediaWiki\Extension\WebSocket;
 
 use MediaWiki\Config\ServiceOptions;
-use MediaWiki\Extension\WebSocket\Relay\Registrar;
 use MediaWiki\MainConfigNames;
 
 /**
@@ -25,18 +24,16 @@ class ClientConfig {
 	 * @param ServiceOptions $options
 	 * @param Settings $settings
 	 * @param WikiIdentity $wiki
-	 * @param TokenMinter $tokens
+	 * @param ConnectTokens $tokens
 	 * @param ClientId $clientId
-	 * @param Registrar $registrar
 	 * @param string $distDirectory Where the build puts the client
 	 */
 	public function __construct(
 		private readonly ServiceOptions $options,
 		private readonly Settings $settings,
 		private readonly WikiIdentity $wiki,
-		private readonly TokenMinter $tokens,
+		private readonly ConnectTokens $tokens,
 		private readonly ClientId $clientId,
-		private readonly Registrar $registrar,
 		private readonly string $distDirectory
 	) {
 		$options->assertRequiredOptions( self::CONSTRUCTOR_OPTIONS );
@@ -62,8 +59,7 @@ class ClientConfig {
 	public function getVars( bool $isRegistered ): array {
 		$dist = $this->assetsPath() . '/WebSocket/resources/dist/';
 		$manifest = $this->manifest();
-		$hasToken = !$isRegistered && $this->wiki->key !== null && !$this->registrar->isPrivate();
-		$token = $hasToken ? $this->tokens->connectToken( '', $this->tokens->sessionName( '' ) )['token'] : null;
+		$token = $isRegistered ? null : $this->tokens->forPublic()['token'] ?? null;
 		return [
 			'wsPort' => $this->settings->port,
 			'wsRewrite' => $this->settings->rewrite,

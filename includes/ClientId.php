@@ -5,6 +5,7 @@ declare( strict_types = 1 );
 namespace MediaWiki\Extension\WebSocket;
 
 use Closure;
+use User;
 use WebRequest;
 
 /**
@@ -17,10 +18,12 @@ class ClientId {
 
 	/**
 	 * @param Closure():WebRequest $request
+	 * @param Closure():User $user Of the request
 	 * @param string $override $wgWebSocketClientID, or ''
 	 */
 	public function __construct(
 		private readonly Closure $request,
+		private readonly Closure $user,
 		private readonly string $override
 	) {
 	}
@@ -42,6 +45,19 @@ class ClientId {
 	public function fromRequest(): ?string {
 		$id = ( $this->request )()->getRawVal( 'clientID' );
 		return self::isValid( $id ) ? $id : null;
+	}
+
+	/**
+	 * Whose request it is that says which page it is from. The relay believes the page's id only if the page is his.
+	 *
+	 * @return string|null '' without an account; null: the request names no page
+	 */
+	public function actor(): ?string {
+		if ( $this->fromRequest() === null ) {
+			return null;
+		}
+		$user = ( $this->user )();
+		return $user->isSafeToLoad() && $user->isRegistered() ? $user->getName() : '';
 	}
 
 	/**

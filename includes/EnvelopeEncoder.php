@@ -26,10 +26,11 @@ class EnvelopeEncoder {
 	 * @param mixed $msg
 	 * @param string|null $from Client id of the sender; null: none
 	 * @param mixed $to
+	 * @param string|null $actor See ClientId::actor()
 	 * @return string[] JSON objects; several when there are more recipients than fit into one
 	 * @throws InvalidArgumentException Saying what is wrong and what is allowed
 	 */
-	public function encode( $type, $msg, ?string $from, $to ): array {
+	public function encode( $type, $msg, ?string $from, $to, ?string $actor = null ): array {
 		$this->checkType( $type );
 		$envelope = '{"type":' . json_encode( $type, self::JSON ) . ',"msg":' . $this->json( $msg );
 		if ( $from !== null ) {
@@ -37,6 +38,9 @@ class EnvelopeEncoder {
 				throw new InvalidArgumentException( 'the sender is not a client id, 1 to 64 of A-Z a-z 0-9 _ . : -' );
 			}
 			$envelope .= ',"from":"' . $from . '"';
+			if ( $actor !== null ) {
+				$envelope .= ',"actor":' . json_encode( $actor, self::JSON );
+			}
 		}
 		$recipients = $this->recipients( $to );
 		$envelopes = [];

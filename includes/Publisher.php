@@ -10,7 +10,6 @@ use MediaWiki\Extension\WebSocket\Relay\RelayAnswer;
 use MediaWiki\Extension\WebSocket\Relay\RelayClient;
 use Psr\Log\LoggerInterface;
 use Throwable;
-use Wikimedia\Rdbms\ILBFactory;
 
 /**
  * Collects the messages of a request and hands them to the relay, all in one, when they are true and nobody waits.
@@ -33,7 +32,7 @@ class Publisher {
 		private readonly TokenMinter $tokens,
 		private readonly RelayClient $client,
 		private readonly Registrar $registrar,
-		private readonly ILBFactory $lbFactory,
+		private readonly AfterCommit $afterCommit,
 		private readonly LoggerInterface $logger,
 		private readonly TroubleLog $troubleLog
 	) {
@@ -46,11 +45,18 @@ class Publisher {
 	 * @param mixed $msg
 	 * @param string|null $from Client id of the sender, null for none
 	 * @param mixed $to
+	 * @param string|null $actor See ClientId::actor()
 	 * @return bool Whether it was accepted; if not, the log says why
 	 */
-	public function publish( mixed $type, mixed $msg, ?string $from = null, mixed $to = false ): bool {
+	public function publish(
+		mixed $type,
+		mixed $msg,
+		?string $from = null,
+		mixed $to = false,
+		?string $actor = null
+	): bool {
 		try {
-			$envelopes = $this->encoder->encode( $type, $msg, $from, $to );
+			$envelopes = $this->encoder->encode( $type, $msg, $from, $to, $actor );
 		} catch ( Throwable $e ) {
 			$this->logger->error( 'A message was not sent: {problem}', [
 				'problem' => $e->getMessage(),
@@ -61,7 +67,7 @@ class Publisher {
 			return false;
 		}
 		try {
-			$this->afterCommit( function () use ( $envelopes ) {
+			$this->afterCommit->run( function () use ( $envelopes ) {
 				if ( !$this->flushesAtExit ) {
 					// For scripts and requests that end without running what they have deferred.
 					register_shutdown_function( [ $this, 'flush' ] );
@@ -100,19 +106,6 @@ class Publisher {
 	}
 
 	/**
-	 * Without uncommitted writes there is nothing that could be rolled back, and no reason to open a connection to
-	 * the primary database for a mere message.
-	 */
-	private function afterCommit( callable $callback ): void {
-		$lb = $this->lbFactory->getMainLB();
-		if ( $this->lbFactory->hasTransactionRound() || $lb->explicitTrxActive() || $lb->hasPrimaryChanges() ) {
-			$lb->getConnection( DB_PRIMARY )->onTransactionCommitOrIdle( $callback, __METHOD__ );
-		} else {
-			$callback();
-		}
-	}
-
-	/**
 	 * @param string[] $envelopes
 	 * @return iterable<string[]> Each small enough for one request
 	 */
@@ -140,12 +133,17 @@ class Publisher {
 	 */
 	private function post( array $batch ): bool {
 		$answer = $this->postOnce( $batch );
-		if ( $answer->status === 401 && $this->registrar->register()->isOk() ) {
-			// A relay that has lost its memory, or a new key: no page has been viewed since.
+		// A relay that has lost its memory, or a new key: no page has been viewed since.
+		$registered = $answer->status === 401 ? $this->registrar->register() : null;
+		if ( $registered?->isOk() ) {
 			$answer = $this->postOnce( $batch );
 		}
 		if ( $answer->isOk() ) {
 			return true;
+		}
+		if ( $registered?->status === RelayAnswer::OUTDATED ) {
+			$this->troubleLog->error( 'The relay does not take messages from here: {problem}', $registered->message );
+			return false;
 		}
 		if ( $answer->status === 401 ) {
 			$this->troubleLog->error( 'The relay does not take messages from this wiki: {problem}', $answer->message

@@ -3,9 +3,16 @@
 declare( strict_types = 1 );
 
 use MediaWiki\Config\ServiceOptions;
+use MediaWiki\Extension\WebSocket\AfterCommit;
 use MediaWiki\Extension\WebSocket\ClientConfig;
 use MediaWiki\Extension\WebSocket\ClientId;
+use MediaWiki\Extension\WebSocket\ConnectTokens;
 use MediaWiki\Extension\WebSocket\EnvelopeEncoder;
+use MediaWiki\Extension\WebSocket\HiddenNames;
+use MediaWiki\Extension\WebSocket\Hook\HookRunner;
+use MediaWiki\Extension\WebSocket\Keys\KeyGenerations;
+use MediaWiki\Extension\WebSocket\Keys\KeyRotation;
+use MediaWiki\Extension\WebSocket\Keys\WikiSecret;
 use MediaWiki\Extension\WebSocket\Publisher;
 use MediaWiki\Extension\WebSocket\Relay\Cooldown;
 use MediaWiki\Extension\WebSocket\Relay\Registrar;
@@ -15,10 +22,14 @@ use MediaWiki\Extension\WebSocket\Relay\RelayManager;
 use MediaWiki\Extension\WebSocket\Relay\RelayStarter;
 use MediaWiki\Extension\WebSocket\Relay\StateDirectory;
 use MediaWiki\Extension\WebSocket\RestrictedLogs;
+use MediaWiki\Extension\WebSocket\Revocation\Revoker;
+use MediaWiki\Extension\WebSocket\SendRate;
 use MediaWiki\Extension\WebSocket\Settings;
+use MediaWiki\Extension\WebSocket\SubscriptionTokens;
 use MediaWiki\Extension\WebSocket\SystemEvents;
 use MediaWiki\Extension\WebSocket\TokenMinter;
 use MediaWiki\Extension\WebSocket\TroubleLog;
+use MediaWiki\Extension\WebSocket\Types\TypeRegistry;
 use MediaWiki\Extension\WebSocket\WikiIdentity;
 use MediaWiki\Logger\LoggerFactory;
 use MediaWiki\MainConfigNames;
@@ -29,28 +40,60 @@ use Psr\Log\LoggerInterface;
 // @codeCoverageIgnoreStart
 /** @phpcs-require-sorted-array */
 return [
+	'WebSocket.AfterCommit' => static function ( MediaWikiServices $services ): AfterCommit {
+		return new AfterCommit( $services->getDBLoadBalancerFactory() );
+	},
 	'WebSocket.ClientConfig' => static function ( MediaWikiServices $services ): ClientConfig {
 		return new ClientConfig(
 			new ServiceOptions( ClientConfig::CONSTRUCTOR_OPTIONS, $services->getMainConfig() ),
 			$services->getService( 'WebSocket.Settings' ),
 			$services->getService( 'WebSocket.WikiIdentity' ),
-			$services->getService( 'WebSocket.TokenMinter' ),
+			$services->getService( 'WebSocket.ConnectTokens' ),
 			$services->getService( 'WebSocket.ClientId' ),
-			$services->getService( 'WebSocket.Registrar' ),
 			dirname( __DIR__ ) . '/resources/dist'
 		);
 	},
 	'WebSocket.ClientId' => static function ( MediaWikiServices $services ): ClientId {
 		return new ClientId(
 			static fn () => RequestContext::getMain()->getRequest(),
+			static fn () => RequestContext::getMain()->getUser(),
 			$services->getService( 'WebSocket.Settings' )->clientId
+		);
+	},
+	'WebSocket.ConnectTokens' => static function ( MediaWikiServices $services ): ConnectTokens {
+		return new ConnectTokens(
+			$services->getService( 'WebSocket.TokenMinter' ),
+			$services->getService( 'WebSocket.TypeRegistry' ),
+			new SendRate(
+				new ServiceOptions( SendRate::CONSTRUCTOR_OPTIONS, $services->getMainConfig() ),
+				$services->getGroupPermissionsLookup(),
+				// Pages that caches keep do not need it, and it brings many others along.
+				static fn () => $services->getUserGroupManager()
+			),
+			static fn () => $services->getBlockManager(),
+			$services->getGroupPermissionsLookup()
 		);
 	},
 	'WebSocket.Cooldown' => static function ( MediaWikiServices $services ): Cooldown {
 		return new Cooldown(
 			$services->getLocalServerObjectCache(),
 			$services->getService( 'WebSocket.StateDirectory' )->getPath(),
-			wfTempDir() . '/websocket-' . $services->getService( 'WebSocket.WikiIdentity' )->secretName
+			wfTempDir() . '/websocket-' . $services->getService( 'WebSocket.WikiSecret' )->name
+		);
+	},
+	'WebSocket.HiddenNames' => static function ( MediaWikiServices $services ): HiddenNames {
+		return new HiddenNames( $services->getUserFactory() );
+	},
+	'WebSocket.KeyGenerations' => static function ( MediaWikiServices $services ): KeyGenerations {
+		return new KeyGenerations( $services->getService( 'WebSocket.StateDirectory' ) );
+	},
+	'WebSocket.KeyRotation' => static function ( MediaWikiServices $services ): KeyRotation {
+		return new KeyRotation(
+			new ServiceOptions( WikiIdentity::CONSTRUCTOR_OPTIONS, $services->getMainConfig() ),
+			$services->getService( 'WebSocket.WikiSecret' ),
+			$services->getService( 'WebSocket.KeyGenerations' ),
+			$services->getService( 'WebSocket.Registrar' ),
+			$services->getService( 'WebSocket.Settings' )
 		);
 	},
 	'WebSocket.Logger' => static function (): LoggerInterface {
@@ -62,7 +105,7 @@ return [
 			$services->getService( 'WebSocket.TokenMinter' ),
 			$services->getService( 'WebSocket.RelayClient' ),
 			$services->getService( 'WebSocket.Registrar' ),
-			$services->getDBLoadBalancerFactory(),
+			$services->getService( 'WebSocket.AfterCommit' ),
 			$services->getService( 'WebSocket.Logger' ),
 			$services->getService( 'WebSocket.TroubleLog' )
 		);
@@ -73,11 +116,13 @@ return [
 			$services->getService( 'WebSocket.RelayClient' ),
 			$services->getService( 'WebSocket.WikiIdentity' ),
 			$services->getService( 'WebSocket.Settings' ),
+			$services->getService( 'WebSocket.TypeRegistry' ),
 			$services->getGroupPermissionsLookup(),
 			[
 				(string)$config->get( MainConfigNames::Server ),
 				(string)$config->get( MainConfigNames::CanonicalServer ),
-			]
+			],
+			$services->getService( 'WebSocket.KeyGenerations' )
 		);
 	},
 	'WebSocket.RelayClient' => static function ( MediaWikiServices $services ): RelayClient {
@@ -113,6 +158,18 @@ return [
 			new ServiceOptions( RestrictedLogs::CONSTRUCTOR_OPTIONS, $services->getMainConfig() )
 		);
 	},
+	'WebSocket.Revoker' => static function ( MediaWikiServices $services ): Revoker {
+		return new Revoker(
+			$services->getService( 'WebSocket.TokenMinter' ),
+			$services->getService( 'WebSocket.RelayClient' ),
+			$services->getService( 'WebSocket.Registrar' ),
+			$services->getService( 'WebSocket.AfterCommit' ),
+			$services->getJobQueueGroup(),
+			$services->getService( 'WebSocket.Logger' ),
+			$services->getService( 'WebSocket.TroubleLog' ),
+			$services->getService( 'WebSocket.Settings' )->tokenLife
+		);
+	},
 	'WebSocket.Settings' => static function ( MediaWikiServices $services ): Settings {
 		return new Settings( new ServiceOptions( Settings::CONSTRUCTOR_OPTIONS, $services->getMainConfig() ) );
 	},
@@ -120,7 +177,17 @@ return [
 		return new StateDirectory(
 			new ServiceOptions( StateDirectory::CONSTRUCTOR_OPTIONS, $services->getMainConfig() ),
 			$services->getService( 'WebSocket.Settings' ),
-			$services->getService( 'WebSocket.WikiIdentity' )
+			$services->getService( 'WebSocket.WikiSecret' )
+		);
+	},
+	'WebSocket.SubscriptionTokens' => static function ( MediaWikiServices $services ): SubscriptionTokens {
+		return new SubscriptionTokens(
+			$services->getService( 'WebSocket.WikiIdentity' ),
+			$services->getService( 'WebSocket.TokenMinter' ),
+			$services->getService( 'WebSocket.ConnectTokens' ),
+			$services->getService( 'WebSocket.TypeRegistry' ),
+			$services->getPageStore(),
+			new HookRunner( $services->getHookContainer() )
 		);
 	},
 	'WebSocket.SystemEvents' => static function ( MediaWikiServices $services ): SystemEvents {
@@ -131,7 +198,10 @@ return [
 		);
 	},
 	'WebSocket.TokenMinter' => static function ( MediaWikiServices $services ): TokenMinter {
-		return new TokenMinter( $services->getService( 'WebSocket.WikiIdentity' ) );
+		return new TokenMinter(
+			$services->getService( 'WebSocket.WikiIdentity' ),
+			$services->getService( 'WebSocket.Settings' )->tokenLife
+		);
 	},
 	'WebSocket.TroubleLog' => static function ( MediaWikiServices $services ): TroubleLog {
 		return new TroubleLog(
@@ -139,8 +209,24 @@ return [
 			$services->getService( 'WebSocket.Logger' )
 		);
 	},
+	'WebSocket.TypeRegistry' => static function ( MediaWikiServices $services ): TypeRegistry {
+		return new TypeRegistry(
+			$services->getService( 'WebSocket.WikiIdentity' ),
+			$services->getService( 'WebSocket.Settings' ),
+			$services->getService( 'WebSocket.TroubleLog' ),
+			static fn () => ExtensionRegistry::getInstance()->getAttribute( 'WebSocketTypes' )
+		);
+	},
 	'WebSocket.WikiIdentity' => static function ( MediaWikiServices $services ): WikiIdentity {
-		return new WikiIdentity( new ServiceOptions( WikiIdentity::CONSTRUCTOR_OPTIONS, $services->getMainConfig() ) );
+		$options = new ServiceOptions( WikiIdentity::CONSTRUCTOR_OPTIONS, $services->getMainConfig() );
+		return new WikiIdentity(
+			$options,
+			$services->getService( 'WebSocket.WikiSecret' ),
+			$services->getService( 'WebSocket.KeyGenerations' )->current( WikiIdentity::idOf( $options ) )
+		);
+	},
+	'WebSocket.WikiSecret' => static function ( MediaWikiServices $services ): WikiSecret {
+		return new WikiSecret( new ServiceOptions( WikiSecret::CONSTRUCTOR_OPTIONS, $services->getMainConfig() ) );
 	},
 ];
 // @codeCoverageIgnoreEnd

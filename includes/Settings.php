@@ -6,6 +6,7 @@ namespace MediaWiki\Extension\WebSocket;
 
 use InvalidArgumentException;
 use MediaWiki\Config\ServiceOptions;
+use MediaWiki\Extension\WebSocket\Keys\WikiSecret;
 
 /**
  * The settings of the wiki's administrator, checked once. A bad value is replaced by the default and named in
@@ -28,13 +29,21 @@ class Settings {
 		'WebSocketRelay',
 		'WebSocketPageBar',
 		'WebSocketPublishTimeout',
+		'WebSocketOpenTypes',
+		'WebSocketTypes',
+		'WebSocketPerPageRead',
+		'WebSocketTokenLife',
+		'WebSocketOldKeys',
 	];
 
 	/** One less than the highest port, because TLS takes the next one. */
 	private const MAX_PORT = 65534;
 	private const MAX_TIMEOUT = 30;
+	private const MIN_TOKEN_LIFE = 10;
+	private const MAX_TOKEN_LIFE = 86400;
 	private const DEFAULT_PORT = 1729;
 	private const DEFAULT_TIMEOUT = 0.1;
+	private const DEFAULT_TOKEN_LIFE = 3600;
 	/** It goes into a Content-Security-Policy, where white space, ";" and "," separate. */
 	private const URL = '~^(?:(?:ws|http)s?://[^/?#@\s;,\x00-\x1f]+)?(?:/(?!/)[^\s;,\x00-\x1f]*)?$~D';
 	private const HOST_PORT = '/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):(\d{1,5})$/D';
@@ -65,6 +74,14 @@ class Settings {
 	public readonly bool $pageBar;
 	/** @var float Seconds */
 	public readonly float $publishTimeout;
+	public readonly bool $openTypes;
+	/** @var array Pattern => declaration, as the administrator wrote them; see Types\Declaration */
+	public readonly array $types;
+	public readonly bool $perPageRead;
+	/** @var int Seconds */
+	public readonly int $tokenLife;
+	/** @var string[] Raw keys that still count although the wiki does not sign with them any more */
+	public readonly array $oldKeys;
 	/** @var string[] What is wrong with the settings and what is allowed, a sentence each */
 	public readonly array $errors;
 
@@ -101,6 +118,18 @@ class Settings {
 		$this->relay = $read( 'WebSocketRelay', [ self::class, 'relay' ], null );
 		$this->pageBar = (bool)$options->get( 'WebSocketPageBar' );
 		$this->publishTimeout = $read( 'WebSocketPublishTimeout', [ self::class, 'timeout' ], self::DEFAULT_TIMEOUT );
+		$this->openTypes = (bool)$options->get( 'WebSocketOpenTypes' );
+		$this->types = $read( 'WebSocketTypes', [ self::class, 'types' ], [] );
+		$this->perPageRead = (bool)$options->get( 'WebSocketPerPageRead' );
+		$this->tokenLife = $read( 'WebSocketTokenLife', [ self::class, 'tokenLife' ], self::DEFAULT_TOKEN_LIFE );
+
+		$oldKeys = array_values( (array)$options->get( 'WebSocketOldKeys' ) );
+		$oldKeys = array_map( [ WikiSecret::class, 'parse' ], $oldKeys );
+		foreach ( array_keys( $oldKeys, null, true ) as $index ) {
+			// The value itself may be a key with a slip in it.
+			$errors[] = 'Entry ' . ( $index + 1 ) . ' of $wgWebSocketOldKeys is not the base64 of 32 bytes';
+		}
+		$this->oldKeys = array_values( array_filter( $oldKeys ) );
 
 		$origins = [];
 		foreach ( (array)$options->get( 'WebSocketOrigins' ) as $origin ) {
@@ -120,7 +149,7 @@ class Settings {
 	 * @param mixed $value
 	 * @return string One line, however hostile the value
 	 */
-	private static function quote( mixed $value ): string {
+	public static function quote( mixed $value ): string {
 		$flags = JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE | JSON_PARTIAL_OUTPUT_ON_ERROR;
 		return strtr( substr( (string)json_encode( $value, $flags ), 0, 120 ), "\x7f", '?' );
 	}
@@ -180,5 +209,25 @@ class Settings {
 			throw new InvalidArgumentException( 'a number of seconds, more than 0 and at most ' . self::MAX_TIMEOUT );
 		}
 		return (float)$value;
+	}
+
+	private static function types( mixed $value ): array {
+		if ( !is_array( $value ) ) {
+			throw new InvalidArgumentException( 'an array: pattern => declaration' );
+		}
+		return $value;
+	}
+
+	private static function tokenLife( mixed $value ): int {
+		$seconds = filter_var( $value, FILTER_VALIDATE_INT, [ 'options' => [
+			'min_range' => self::MIN_TOKEN_LIFE,
+			'max_range' => self::MAX_TOKEN_LIFE,
+		] ] );
+		if ( $seconds === false || is_bool( $value ) ) {
+			throw new InvalidArgumentException(
+				'a whole number of seconds from ' . self::MIN_TOKEN_LIFE . ' to ' . self::MAX_TOKEN_LIFE
+			);
+		}
+		return $seconds;
 	}
 }

@@ -37,7 +37,9 @@ class SystemEvents {
 			$this->wiki->id . $type,
 			array_filter( $fields, static fn ( $value ) => $value !== null && $value !== '' ),
 			// No id of the wiki's own: pages may have been given that one, and would not hear of anything.
-			$this->clientId->fromRequest()
+			$this->clientId->fromRequest(),
+			false,
+			$this->clientId->actor()
 		);
 	}
 }

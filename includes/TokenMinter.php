@@ -14,13 +14,17 @@ class TokenMinter {
 	/** Seconds that a token of a visitor without an account is good for; long, because it stands in cached pages. */
 	public const ANONYMOUS_TTL = 86400;
 
-	/** Seconds that a token of a user is good for */
-	public const USER_TTL = 3600;
-
 	/** Seconds that a token for publishing is good for */
 	public const PUBLISH_TTL = 60;
 
-	public function __construct( private readonly WikiIdentity $wiki ) {
+	/**
+	 * @param WikiIdentity $wiki
+	 * @param int $userLife Seconds that a token of a user, and every subscription token, is good for
+	 */
+	public function __construct(
+		private readonly WikiIdentity $wiki,
+		private readonly int $userLife
+	) {
 	}
 
 	/**
@@ -28,24 +32,39 @@ class TokenMinter {
 	 *
 	 * @param string $user Name of the user; '': a visitor without an account
 	 * @param string $sid Names the session to those who may end it, see sessionName()
+	 * @param Grants $grants What its owner may do
 	 * @return array{token:string,expires:int} expires: Unix time
 	 * @throws RuntimeException When the wiki has no key
 	 */
-	public function connectToken( string $user, string $sid ): array {
-		$now = ConvertibleTimestamp::time();
-		$expires = $now + ( $user === '' ? self::ANONYMOUS_TTL : self::USER_TTL );
-		return [
-			'token' => $this->sign( [
-				'iss' => $this->wiki->id,
-				'aud' => 'connect',
-				'sub' => $user,
-				'iat' => $now,
-				'exp' => $expires,
-				'sid' => $sid,
-				'allow' => [ 'subscribe' => [ '*' ], 'send' => [ '*' ], 'presence' => [] ],
-			] ),
-			'expires' => $expires,
+	public function connectToken( string $user, string $sid, Grants $grants ): array {
+		$claims = [
+			'sid' => $sid,
+			'allow' => [
+				'subscribe' => [ '*' ],
+				'send' => $grants->maySend ? [ '*' ] : [],
+				'presence' => $grants->maySeePresence ? [ '*' ] : [],
+			],
 		];
+		if ( $grants->rights ) {
+			$claims['rights'] = $grants->rights;
+		}
+		if ( $grants->rate !== null ) {
+			$claims['rate'] = $grants->rate;
+		}
+		return $this->userToken( 'connect', $user, $user === '' ? self::ANONYMOUS_TTL : $this->userLife, $claims );
+	}
+
+	/**
+	 * A token with which the owner of a connection token may subscribe to one more type.
+	 *
+	 * @param string $user The same as in the connection token
+	 * @param string $sid As for connectToken()
+	 * @param string $type As the page subscribes to it
+	 * @return array{token:string,expires:int} expires: Unix time
+	 * @throws RuntimeException When the wiki has no key
+	 */
+	public function subscribeToken( string $user, string $sid, string $type ): array {
+		return $this->userToken( 'subscribe', $user, $this->userLife, [ 'sid' => $sid, 'type' => $type ] );
 	}
 
 	/**
@@ -74,12 +93,33 @@ class TokenMinter {
 	public function sessionName( string $sessionId ): string {
 		return $sessionId === ''
 			? bin2hex( random_bytes( 16 ) )
-			: substr( hash_hmac( 'sha256', "session $sessionId", (string)$this->wiki->key ), 0, 32 );
+			: substr( hash_hmac( 'sha256', "session $sessionId", $this->wiki->nameKey ), 0, 32 );
 	}
 
 	/** @return string|null Why nothing can be signed, and what to do; null: it can */
 	public function getProblem(): ?string {
 		return $this->wiki->problem;
+	}
+
+	/**
+	 * @param string $audience
+	 * @param string $user
+	 * @param int $life Seconds
+	 * @param array<string,mixed> $claims Further ones
+	 * @return array{token:string,expires:int}
+	 */
+	private function userToken( string $audience, string $user, int $life, array $claims ): array {
+		$now = ConvertibleTimestamp::time();
+		return [
+			'token' => $this->sign( [
+				'iss' => $this->wiki->id,
+				'aud' => $audience,
+				'sub' => $user,
+				'iat' => $now,
+				'exp' => $now + $life,
+			] + $claims ),
+			'expires' => $now + $life,
+		];
 	}
 
 	private function sign( array $claims ): string {

@@ -70,7 +70,7 @@ class WebSocket {
 		$publisher = $services->getService( 'WebSocket.Publisher' );
 		$override = (string)self::$clientID;
 		$from = $clientId->fromRequest() ?? ( $override !== '' ? $override : $clientId->own() );
-		return $publisher->publish( $type, $msg, $from, $to );
+		return $publisher->publish( $type, $msg, $from, $to, $clientId->actor() );
 	}
 
 	/**

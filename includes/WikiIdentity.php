@@ -5,7 +5,10 @@ declare( strict_types = 1 );
 namespace MediaWiki\Extension\WebSocket;
 
 use MediaWiki\Config\ServiceOptions;
+use MediaWiki\Extension\WebSocket\Keys\KeyGeneration;
+use MediaWiki\Extension\WebSocket\Keys\WikiSecret;
 use MediaWiki\MainConfigNames;
+use Wikimedia\Timestamp\ConvertibleTimestamp;
 
 /**
  * Who this wiki is to the relay: its id and the key that signs its tokens.
@@ -14,11 +17,7 @@ class WikiIdentity {
 	public const CONSTRUCTOR_OPTIONS = [
 		MainConfigNames::DBname,
 		MainConfigNames::DBprefix,
-		MainConfigNames::SecretKey,
-		'WebSocketKey',
 	];
-
-	private const KEY_BYTES = 32;
 
 	/** @var string Table prefix, database name and ":", which stands nowhere else in it */
 	public readonly string $id;
@@ -26,36 +25,45 @@ class WikiIdentity {
 	/** @var string|null Raw key of 32 bytes; null: nothing can be signed, see $problem */
 	public readonly ?string $key;
 
+	/** @var KeyGeneration That of the key, unless that is configured */
+	public readonly KeyGeneration $generation;
+
+	/** @var string|null The raw key that was rotated a short while ago, whose tokens still count */
+	public readonly ?string $oldKey;
+
 	/** @var string|null Why there is no key, for the log */
 	public readonly ?string $problem;
 
-	/** @var string 16 hexadecimal digits that nobody can guess, the same in every request */
-	public readonly string $secretName;
+	/** @var string Secret from which the names of sessions are made; rotating the key does not change it */
+	public readonly string $nameKey;
 
-	public function __construct( ServiceOptions $options ) {
+	/**
+	 * @param ServiceOptions $options
+	 * @param WikiSecret $secret
+	 * @param KeyGeneration $generation Of the key, unless that is configured
+	 */
+	public function __construct(
+		ServiceOptions $options,
+		WikiSecret $secret,
+		KeyGeneration $generation
+	) {
+		$this->id = self::idOf( $options );
+		$this->problem = $secret->problem ?? ( $secret->isConfigured ? null : $generation->problem );
+		$this->generation = $generation;
+		$this->key = $this->problem === null ? $secret->key( $generation->number ) : null;
+		$hasOld = $this->key !== null && !$secret->isConfigured
+			&& $generation->isRecent( ConvertibleTimestamp::time() );
+		$this->oldKey = $hasOld ? $secret->key( $generation->number - 1 ) : null;
+		$this->nameKey = (string)$secret->derive( 'WebSocket sessions', WikiSecret::KEY_BYTES );
+	}
+
+	/**
+	 * @param ServiceOptions $options
+	 * @return string See $id
+	 */
+	public static function idOf( ServiceOptions $options ): string {
 		$options->assertRequiredOptions( self::CONSTRUCTOR_OPTIONS );
 		$name = $options->get( MainConfigNames::DBprefix ) . $options->get( MainConfigNames::DBname );
-		$this->id = str_replace( ':', '_', $name ) . ':';
-
-		$secret = (string)$options->get( MainConfigNames::SecretKey );
-		$configured = $options->get( 'WebSocketKey' );
-		$key = null;
-		$problem = null;
-		if ( $configured !== null && $configured !== '' ) {
-			$raw = is_string( $configured ) ? base64_decode( $configured, true ) : false;
-			if ( $raw !== false && strlen( $raw ) === self::KEY_BYTES ) {
-				$key = $raw;
-			} else {
-				$problem = '$wgWebSocketKey is not the base64 of 32 bytes; make one with: openssl rand -base64 32';
-			}
-		} elseif ( $secret !== '' ) {
-			$key = hash_hkdf( 'sha256', $secret, self::KEY_BYTES, 'WebSocket relay' );
-		} else {
-			$problem = '$wgSecretKey is empty, so there is no key to sign with; set it, or $wgWebSocketKey';
-		}
-		$this->key = $key;
-		$this->problem = $problem;
-		$base = $secret !== '' ? $secret : (string)$key;
-		$this->secretName = $base === '' ? '' : bin2hex( hash_hkdf( 'sha256', $base, 8, 'WebSocket directory' ) );
+		return str_replace( ':', '_', $name ) . ':';
 	}
 }

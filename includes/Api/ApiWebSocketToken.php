@@ -4,39 +4,34 @@ declare( strict_types = 1 );
 
 namespace MediaWiki\Extension\WebSocket\Api;
 
-use ApiBase;
 use ApiMain;
-use MediaWiki\Extension\WebSocket\TokenMinter;
+use MediaWiki\Extension\WebSocket\ConnectTokens;
 use MediaWiki\Extension\WebSocket\WikiIdentity;
 
 /**
  * action=websocket-token: the token with which the browser of whoever asks connects to the relay.
  */
-class ApiWebSocketToken extends ApiBase {
+class ApiWebSocketToken extends ApiWebSocketBase {
 	public function __construct(
 		ApiMain $main,
 		string $action,
-		private readonly TokenMinter $tokens,
-		private readonly WikiIdentity $wiki
+		private readonly ConnectTokens $tokens,
+		WikiIdentity $wiki
 	) {
-		parent::__construct( $main, $action );
+		parent::__construct( $main, $action, $wiki );
 	}
 
 	/** @inheritDoc */
-	public function execute() {
-		if ( $this->wiki->key === null ) {
-			$this->dieWithError( 'apierror-websocket-nokey', 'nokey' );
+	protected function answer(): void {
+		$token = $this->tokens->forAuthority( $this->getAuthority(), $this->getRequest() );
+		if ( $token === null ) {
+			$this->dieWithError( 'apierror-readapidenied' );
 		}
-		$user = $this->getUser();
-		$name = $user->isRegistered() ? $user->getName() : '';
-		$session = $name === '' ? '' : $this->getRequest()->getSession()->getId();
-		$token = $this->tokens->connectToken( $name, $this->tokens->sessionName( $session ) );
-		$this->getMain()->setCacheMode( 'private' );
-		// ApiMain has no other way to send "no-store"; without max-age it would also obey the request's "maxage".
-		$this->getMain()->setCacheControl( [ 'max-age' => '0, no-store' ] );
-		$this->getResult()->addValue( null, $this->getModuleName(), $token + [
+		$this->getResult()->addValue( null, $this->getModuleName(), [
+			'token' => $token['token'],
+			'expires' => $token['expires'],
 			'wiki' => $this->wiki->id,
-			'user' => $name,
+			'user' => $token['user'],
 		] );
 	}
 

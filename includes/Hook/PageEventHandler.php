@@ -6,6 +6,7 @@ namespace MediaWiki\Extension\WebSocket\Hook;
 
 use IDBAccessObject;
 use ManualLogEntry;
+use MediaWiki\Extension\WebSocket\HiddenNames;
 use MediaWiki\Extension\WebSocket\RestrictedLogs;
 use MediaWiki\Extension\WebSocket\SystemEvents;
 use MediaWiki\Hook\PageMoveCompleteHook;
@@ -40,6 +41,7 @@ class PageEventHandler implements
 	public function __construct(
 		private readonly SystemEvents $events,
 		private readonly RestrictedLogs $restrictedLogs,
+		private readonly HiddenNames $hiddenNames,
 		private readonly TitleFactory $titleFactory,
 		private readonly TitleFormatter $titleFormatter
 	) {
@@ -53,9 +55,9 @@ class PageEventHandler implements
 		}
 		$this->events->publishPageEvent( $wikiPage->getId(), [
 			'event' => $editResult->isNew() ? 'create' : 'edit',
-			'title' => $this->text( $wikiPage->getTitle() ),
+			'title' => $this->publicText( $wikiPage->getTitle() ),
 		] + $this->revision( $revisionRecord ) + [
-			'user' => $revisionRecord->getUser( RevisionRecord::FOR_PUBLIC )?->getName(),
+			'user' => $this->hiddenNames->publicName( $revisionRecord->getUser( RevisionRecord::FOR_PUBLIC ) ),
 			'time' => $this->time( $revisionRecord->getTimestamp() ),
 			'minor' => $revisionRecord->isMinor(),
 			'bot' => (bool)( $flags & EDIT_FORCE_BOT ),
@@ -77,8 +79,8 @@ class PageEventHandler implements
 		if ( !$this->restrictedLogs->isRestricted( $logEntry->getType() ) ) {
 			$this->events->publishPageEvent( $pageID, [
 				'event' => 'delete',
-				'title' => $this->text( $page ),
-				'user' => $deleter->getUser()->getName(),
+				'title' => $this->publicText( $page ),
+				'user' => $this->hiddenNames->publicName( $deleter->getUser() ),
 				'time' => $this->time( $logEntry->getTimestamp() ),
 				'comment' => $reason,
 			] );
@@ -89,10 +91,10 @@ class PageEventHandler implements
 	public function onPageMoveComplete( $old, $new, $user, $pageid, $redirid, $reason, $revision ) {
 		$this->events->publishPageEvent( (int)$pageid, [
 			'event' => 'move',
-			'title' => $this->text( $old ),
-			'target' => $this->text( $new ),
+			'title' => $this->publicText( $old ),
+			'target' => $this->publicText( $new ),
 		] + $this->revision( $revision ) + [
-			'user' => $user->getName(),
+			'user' => $this->hiddenNames->publicName( $user ),
 			'time' => $this->time( $revision->getTimestamp() ),
 			'comment' => $reason,
 		] );
@@ -135,9 +137,9 @@ class PageEventHandler implements
 	private function restored( Title $title, ?UserIdentity $user, string $reason ): void {
 		$this->events->publishPageEvent( $title->getArticleID( IDBAccessObject::READ_LATEST ), [
 			'event' => 'restore',
-			'title' => $this->text( $title ),
+			'title' => $this->publicText( $title ),
 			'rev' => $title->getLatestRevID( IDBAccessObject::READ_LATEST ) ?: null,
-			'user' => $user?->getName(),
+			'user' => $this->hiddenNames->publicName( $user ),
 			'time' => $this->time( null ),
 			'comment' => $reason,
 		] );
@@ -146,6 +148,14 @@ class PageEventHandler implements
 	/** @return array{rev:?int,parent:?int} */
 	private function revision( RevisionRecord $revision ): array {
 		return [ 'rev' => $revision->getId() ?: null, 'parent' => $revision->getParentId() ?: null ];
+	}
+
+	/**
+	 * @param LinkTarget|PageReference $page
+	 * @return string|null null: it is not for everybody
+	 */
+	private function publicText( $page ): ?string {
+		return $this->hiddenNames->isInTitle( $page ) ? null : $this->text( $page );
 	}
 
 	/**

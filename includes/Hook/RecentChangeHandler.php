@@ -4,9 +4,12 @@ declare( strict_types = 1 );
 
 namespace MediaWiki\Extension\WebSocket\Hook;
 
+use IDBAccessObject;
+use MediaWiki\Extension\WebSocket\HiddenNames;
 use MediaWiki\Extension\WebSocket\RestrictedLogs;
 use MediaWiki\Extension\WebSocket\SystemEvents;
 use MediaWiki\Hook\RecentChange_saveHook;
+use MediaWiki\Revision\RevisionLookup;
 use RecentChange;
 use TitleFormatter;
 
@@ -23,6 +26,8 @@ class RecentChangeHandler implements RecentChange_saveHook {
 	public function __construct(
 		private readonly SystemEvents $events,
 		private readonly RestrictedLogs $restrictedLogs,
+		private readonly HiddenNames $hiddenNames,
+		private readonly RevisionLookup $revisions,
 		private readonly TitleFormatter $titleFormatter
 	) {
 	}
@@ -38,11 +43,14 @@ class RecentChangeHandler implements RecentChange_saveHook {
 			return;
 		}
 		$page = $recentChange->getPage();
+		if ( ( $page && $this->hiddenNames->isInTitle( $page ) ) || $this->isHiddenAlready( $recentChange ) ) {
+			return;
+		}
 		$title = $page ? $this->titleFormatter->getPrefixedDBkey( $page ) : null;
 		$pageId = (int)$get( 'rc_cur_id' );
 		$logAction = (string)$get( 'rc_log_action' );
 		$common = [
-			'user' => (string)$get( 'rc_user_text' ),
+			'user' => $this->hiddenNames->publicName( $recentChange->getPerformerIdentity() ),
 			'time' => wfTimestamp( TS_ISO_8601, $get( 'rc_timestamp' ) ),
 			'bot' => (bool)$get( 'rc_bot' ),
 			'comment' => (string)$get( 'rc_comment' ),
@@ -64,6 +72,16 @@ class RecentChangeHandler implements RecentChange_saveHook {
 		if ( $logType !== '' && !$this->hasOwnEvent( $logType, $logAction ) ) {
 			$this->events->publishPageEvent( $pageId, [ 'event' => 'log', 'title' => $title ] + $common );
 		}
+	}
+
+	/** @return bool Whether it is an edit of which something has been hidden or deleted since it was saved */
+	private function isHiddenAlready( RecentChange $recentChange ): bool {
+		if ( !in_array( (int)$recentChange->getAttribute( 'rc_type' ), [ RC_EDIT, RC_NEW ], true ) ) {
+			return false;
+		}
+		$id = (int)$recentChange->getAttribute( 'rc_this_oldid' );
+		$revision = $this->revisions->getRevisionById( $id, IDBAccessObject::READ_LATEST );
+		return $revision === null || $revision->getVisibility() !== 0;
 	}
 
 	private function hasOwnEvent( string $logType, string $logAction ): bool {

@@ -16,14 +16,18 @@ class RelayAnswer {
 	public const RESTING = -3;
 	/** It did not speak HTTP, or hung up */
 	public const BROKEN = -4;
+	/** The wiki has got another key since this process began, so the relay was not told of the old one */
+	public const OUTDATED = -5;
 
 	/**
 	 * @param int $status HTTP status, or one of the constants
 	 * @param string $message What the relay or the system said, when it was an error
+	 * @param string $body What the relay answered, when that was asked for
 	 */
 	public function __construct(
 		public readonly int $status,
-		public readonly string $message = ''
+		public readonly string $message = '',
+		public readonly string $body = ''
 	) {
 	}
 

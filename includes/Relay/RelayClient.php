@@ -16,11 +16,24 @@ use Psr\Log\LoggerInterface;
 class RelayClient {
 	public const REST_SECONDS = 30;
 
+	/** Seconds that the relay may take for a maintenance script */
+	public const PATIENT_SECONDS = 5;
+
+	/** Bytes of the longest answer that get() takes, its head included */
+	public const MAX_ANSWER_BYTES = 1 << 20;
+
 	private const CONNECTION_TIMED_OUT = 110;
+	/** How much of an answer is needed: its status, the body if it is an error, the body */
+	private const HEAD = 0;
+	private const ERRORS = 1;
+	private const WHOLE = 2;
+
 	private const CHUNK_BYTES = 65536;
 	private const ANSWER_BYTES = 65536;
 	private const MESSAGE_BYTES = 256;
 	private const COOLDOWN = 'relay-timeout';
+
+	private bool $isPatient = false;
 
 	/**
 	 * @param RelayAddress $address
@@ -30,7 +43,7 @@ class RelayClient {
 	 */
 	public function __construct(
 		private readonly RelayAddress $address,
-		private readonly float $timeout,
+		private float $timeout,
 		private readonly Cooldown $cooldown,
 		private readonly LoggerInterface $logger
 	) {
@@ -47,7 +60,8 @@ class RelayClient {
 	 */
 	public function control( string $method, string $path, array $headers = [], string $body = '' ): RelayAnswer {
 		$addresses = array_filter( [ $this->address->control ] );
-		return $this->ask( $addresses, $this->request( $method, $path, $headers, $body ), $method !== 'HEAD' );
+		return $this->ask( $addresses, $this->request( $method, $path, $headers, $body ),
+			$method === 'HEAD' ? self::HEAD : self::ERRORS );
 	}
 
 	/**
@@ -60,11 +74,35 @@ class RelayClient {
 	 */
 	public function post( string $path, array $headers, string $body ): RelayAnswer {
 		$addresses = array_filter( [ $this->address->control, $this->address->public ] );
-		return $this->ask( $addresses, $this->request( 'POST', $path, $headers, $body ), true );
+		return $this->ask( $addresses, $this->request( 'POST', $path, $headers, $body ), self::ERRORS );
 	}
 
-	private function request( string $method, string $path, array $headers, string $body ): string {
-		$request = "$method $path HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n";
+	/**
+	 * As post(), for what the relay knows.
+	 *
+	 * @param string $path
+	 * @param array<string,string> $headers
+	 * @return RelayAnswer With the body of a success; BROKEN: it is longer than MAX_ANSWER_BYTES
+	 */
+	public function get( string $path, array $headers = [] ): RelayAnswer {
+		$addresses = array_filter( [ $this->address->control, $this->address->public ] );
+		// What answers HTTP/1.0 does not send chunks, and ends the connection.
+		return $this->ask( $addresses, $this->request( 'GET', $path, $headers, '', '1.0' ), self::WHOLE );
+	}
+
+	/**
+	 * For the rest of this process ask also a relay that has just hung, and give it more time: whoever runs a
+	 * maintenance script would rather wait than not know.
+	 */
+	public function bePatient(): void {
+		$this->isPatient = true;
+		$this->timeout = max( $this->timeout, self::PATIENT_SECONDS );
+	}
+
+	private function request(
+		string $method, string $path, array $headers, string $body, string $version = '1.1'
+	): string {
+		$request = "$method $path HTTP/$version\r\nHost: relay\r\nConnection: close\r\n";
 		foreach ( $headers as $name => $value ) {
 			$request .= "$name: $value\r\n";
 		}
@@ -77,17 +115,17 @@ class RelayClient {
 	/**
 	 * @param string[] $addresses Tried in this order until one takes the connection
 	 * @param string $request
-	 * @param bool $hasBody Whether the answer may have a body
+	 * @param int $need HEAD, ERRORS or WHOLE
 	 * @return RelayAnswer
 	 */
-	private function ask( array $addresses, string $request, bool $hasBody ): RelayAnswer {
-		if ( $addresses && $this->cooldown->isActive( self::COOLDOWN ) ) {
+	private function ask( array $addresses, string $request, int $need ): RelayAnswer {
+		if ( $addresses && !$this->isPatient && $this->cooldown->isActive( self::COOLDOWN ) ) {
 			return new RelayAnswer( RelayAnswer::RESTING, 'it is left alone' );
 		}
 		$deadline = hrtime( true ) + (int)( $this->timeout * 1e9 );
 		$answer = new RelayAnswer( RelayAnswer::ABSENT, 'there is no control socket' );
 		foreach ( $addresses as $address ) {
-			$answer = $this->exchange( $address, $request, $hasBody, $deadline );
+			$answer = $this->exchange( $address, $request, $need, $deadline );
 			if ( $answer->status === RelayAnswer::TIMEOUT ) {
 				$this->cooldown->start( self::COOLDOWN, self::REST_SECONDS );
 				$this->logger->error(
@@ -103,7 +141,7 @@ class RelayClient {
 		return $answer;
 	}
 
-	private function exchange( string $address, string $request, bool $hasBody, int $deadline ): RelayAnswer {
+	private function exchange( string $address, string $request, int $need, int $deadline ): RelayAnswer {
 		$left = max( 1, $deadline - hrtime( true ) ) / 1e9;
 		// phpcs:ignore Generic.PHP.NoSilencedErrors.Discouraged
 		$stream = @stream_socket_client( $address, $code, $error, $left );
@@ -113,7 +151,7 @@ class RelayClient {
 		}
 		stream_set_blocking( $stream, false );
 		// A relay that refuses a request may do so before it has read it all, so a broken pipe is not the end.
-		$answer = $this->write( $stream, $request, $deadline ) ?? $this->read( $stream, $hasBody, $deadline );
+		$answer = $this->write( $stream, $request, $deadline ) ?? $this->read( $stream, $need, $deadline );
 		fclose( $stream );
 		return $answer;
 	}
@@ -142,13 +180,14 @@ class RelayClient {
 
 	/**
 	 * @param resource $stream
-	 * @param bool $hasBody
+	 * @param int $need
 	 * @param int $deadline
 	 * @return RelayAnswer
 	 */
-	private function read( $stream, bool $hasBody, int $deadline ): RelayAnswer {
+	private function read( $stream, int $need, int $deadline ): RelayAnswer {
 		$text = '';
-		while ( !$this->isComplete( $text, $hasBody ) && strlen( $text ) < self::ANSWER_BYTES ) {
+		$limit = $need === self::WHOLE ? self::MAX_ANSWER_BYTES : self::ANSWER_BYTES;
+		while ( !$this->isComplete( $text, $need ) && strlen( $text ) < $limit ) {
 			if ( !$this->wait( $stream, false, $deadline ) ) {
 				return new RelayAnswer( RelayAnswer::TIMEOUT, 'it was too slow' );
 			}
@@ -163,18 +202,28 @@ class RelayClient {
 			return new RelayAnswer( RelayAnswer::BROKEN, $text === '' ? 'it hung up' : 'it did not answer in HTTP' );
 		}
 		$status = (int)$match[1];
-		return new RelayAnswer( $status, $status < 400 ? '' : $this->errorMessage( $text ) );
+		if ( $status >= 400 ) {
+			return new RelayAnswer( $status, $this->errorMessage( $text ) );
+		}
+		if ( $need !== self::WHOLE ) {
+			return new RelayAnswer( $status );
+		}
+		if ( strlen( $text ) >= $limit ) {
+			return new RelayAnswer( RelayAnswer::BROKEN, "its answer has more than $limit bytes" );
+		}
+		return new RelayAnswer( $status, '', substr( (string)strstr( $text, "\r\n\r\n" ), 4 ) );
 	}
 
-	/** @return bool Whether nothing more of the answer is needed: of a success that is the status */
-	private function isComplete( string $text, bool $hasBody ): bool {
+	/** @return bool Whether nothing more of the answer is needed */
+	private function isComplete( string $text, int $need ): bool {
 		$end = strpos( $text, "\r\n\r\n" );
 		if ( $end === false ) {
 			return false;
 		}
-		$isError = $hasBody && preg_match( '~^HTTP/1\.[01] [45]~', $text );
-		if ( !$isError || !preg_match( '/\r\nContent-Length: *(\d+)\r\n/i', $text, $match ) ) {
-			return !$isError;
+		$hasBody = $need === self::WHOLE
+			|| ( $need === self::ERRORS && preg_match( '~^HTTP/1\.[01] [45]~', $text ) );
+		if ( !$hasBody || !preg_match( '/\r\nContent-Length: *(\d+)\r\n/i', $text, $match ) ) {
+			return !$hasBody;
 		}
 		return strlen( $text ) >= $end + 4 + (int)$match[1];
 	}

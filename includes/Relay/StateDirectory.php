@@ -5,8 +5,8 @@ declare( strict_types = 1 );
 namespace MediaWiki\Extension\WebSocket\Relay;
 
 use MediaWiki\Config\ServiceOptions;
+use MediaWiki\Extension\WebSocket\Keys\WikiSecret;
 use MediaWiki\Extension\WebSocket\Settings;
-use MediaWiki\Extension\WebSocket\WikiIdentity;
 use MediaWiki\MainConfigNames;
 
 /**
@@ -33,12 +33,12 @@ class StateDirectory {
 
 	private readonly ?string $path;
 
-	public function __construct( ServiceOptions $options, Settings $settings, WikiIdentity $wiki ) {
+	public function __construct( ServiceOptions $options, Settings $settings, WikiSecret $secret ) {
 		$options->assertRequiredOptions( self::CONSTRUCTOR_OPTIONS );
 		$parent = $options->get( MainConfigNames::CacheDirectory ) ?: $options->get( MainConfigNames::UploadDirectory );
 		// The web server may serve these folders, and not every web server reads .htaccess.
-		$private = is_string( $parent ) && str_starts_with( $parent, '/' ) && $wiki->secretName !== ''
-			? rtrim( $parent, '/' ) . '/websocket-' . $wiki->secretName
+		$private = is_string( $parent ) && str_starts_with( $parent, '/' ) && $secret->name !== ''
+			? rtrim( $parent, '/' ) . '/websocket-' . $secret->name
 			: null;
 		$this->path = $settings->directory ?? $private;
 	}

@@ -79,6 +79,17 @@ export class Bar {
 		this.status.textContent = text;
 	}
 
+	/**
+	 * Say the same in other words. Whoever has dismissed the bar is not told again.
+	 *
+	 * @param {string} text
+	 */
+	reword( text ) {
+		if ( !this.tools.hidden ) {
+			this.status.textContent = text;
+		}
+	}
+
 	hide() {
 		this.root.classList.remove( 'ext-websocket-live-shown' );
 		this.tools.hidden = true;

@@ -32,8 +32,13 @@ function start() {
 		// Counting needs the plural rules of the reader's language, which the first change can do without.
 		mw.loader.using( news.edits > 1 ? 'mediawiki.jqueryMsg' : [] ).then( () => {
 			const { key, params, changes } = say( news, time );
+			const text = mw.msg( key, ...params );
+			if ( data.msg.event === 'visibility' ) {
+				bar.reword( text );
+				return;
+			}
 			bar.show(
-				mw.msg( key, ...params ),
+				text,
 				changes ? mw.util.getUrl( name, { diff: changes, oldid: revision } ) : '',
 				news.event.event === 'move' ? mw.util.getUrl( news.event.target ) : ''
 			);

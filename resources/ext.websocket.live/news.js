@@ -38,13 +38,32 @@ export function take( news, event, reader ) {
 			if ( event.rev && Number( event.rev ) <= reader.revision ) {
 				return news;
 			}
+			// The new title is not for everybody.
+			if ( !event.target ) {
+				return news;
+			}
 			// A move has a revision of its own, which changes nothing in the text.
 			return { edits: news.edits, last: Math.max( news.last, Number( event.rev ) || 0 ), event };
 		case 'delete':
 		case 'restore':
 			return { edits: news.edits, last: news.last, event };
+		case 'visibility':
+			return isAbout( event, news.event ) ?
+				{ edits: news.edits, last: news.last, event: Object.assign( {}, news.event, { user: '' } ) } : news;
 	}
 	return news;
+}
+
+/**
+ * @param {Object} event that something of revisions has been hidden
+ * @param {Object|null} shown
+ * @return {boolean} whether the name that is shown is among that
+ */
+function isAbout( event, shown ) {
+	const { revs, hidden } = event;
+	return !!shown && !!shown.user && [ 'edit', 'create', 'move' ].includes( shown.event ) &&
+		Array.isArray( hidden ) && hidden.includes( 'user' ) &&
+		Array.isArray( revs ) && revs.map( Number ).includes( Number( shown.rev ) );
 }
 
 /**
@@ -58,21 +77,24 @@ export function take( news, event, reader ) {
 export function say( news, time ) {
 	const { event } = news;
 	const at = time( event.time );
+	// Without a name, which may be hidden, each message has a form of its own.
+	const who = event.user ? [ event.user ] : [];
+	const form = ( key, before, after, changes ) => ( {
+		key: 'websocket-live-' + key + ( event.user ? '' : '-nameless' ),
+		params: before.concat( who, after ),
+		changes
+	} );
 	switch ( event.event ) {
 		case 'delete':
-			return { key: 'websocket-live-deleted', params: [ event.user, at ], changes: 0 };
+			return form( 'deleted', [], [ at ], 0 );
 		case 'restore':
-			return { key: 'websocket-live-restored', params: [ event.user, at ], changes: 0 };
+			return form( 'restored', [], [ at ], 0 );
 		case 'move':
-			return {
-				key: 'websocket-live-moved',
-				params: [ event.user, String( event.target || '' ).replace( /_/g, ' ' ) ],
-				changes: 0
-			};
+			return form( 'moved', [], [ String( event.target ).replace( /_/g, ' ' ) ], 0 );
 	}
 	return news.edits > 1 ?
-		{ key: 'websocket-live-edited-many', params: [ news.edits, event.user, at ], changes: news.last } :
-		{ key: 'websocket-live-edited', params: [ event.user, at ], changes: news.last };
+		form( 'edited-many', [ news.edits ], [ at ], news.last ) :
+		form( 'edited', [], [ at ], news.last );
 }
 
 /**

@@ -43,6 +43,47 @@ test( 'moved', () => {
 	assert.deepEqual( say( after( move, edit( 12 ) ), time ).params, [ 'Ann', 'T12' ] );
 } );
 
+test( 'a name that has been hidden is not shown any more', () => {
+	const hide = ( revs, hidden ) => ( { event: 'visibility', page: 7, revs, hidden } );
+	assert.deepEqual( say( after( edit( 11 ), hide( [ 3, 11 ], [ 'text', 'user' ] ) ), time ), {
+		key: 'websocket-live-edited-nameless', params: [ 'T11' ], changes: 11
+	} );
+	assert.deepEqual( say( after( edit( 11 ), edit( 12, 'Bob' ), hide( [ 12 ], [ 'user' ] ) ), time ), {
+		key: 'websocket-live-edited-many-nameless', params: [ 2, 'T12' ], changes: 12
+	} );
+	const move = { event: 'move', rev: 11, user: 'Ann', time: 'M', target: 'New_name' };
+	assert.deepEqual( say( after( move, hide( [ 11 ], [ 'user' ] ) ), time ), {
+		key: 'websocket-live-moved-nameless', params: [ 'New name' ], changes: 0
+	} );
+	// The next one has a name again.
+	assert.deepEqual( say( after( edit( 11 ), hide( [ 11 ], [ 'user' ] ), edit( 12, 'Bob' ) ), time ).params, [ 2, 'Bob', 'T12' ] );
+} );
+
+test( 'what is hidden elsewhere changes nothing', () => {
+	const seen = after( edit( 11 ) );
+	const gone = after( { event: 'delete', user: 'Ann', time: 'D', rev: 11 } );
+	for ( const change of [
+		{ revs: [ 10, 12 ], hidden: [ 'user' ] }, { revs: [ 11 ], hidden: [ 'text', 'comment' ] }, { revs: [ 11 ], hidden: [] },
+		{ revs: [ 11 ] }, { hidden: [ 'user' ] }, { revs: 11, hidden: 'user' }, {}
+	] ) {
+		const event = Object.assign( { event: 'visibility' }, change );
+		assert.equal( take( seen, event, reader ), seen, JSON.stringify( change ) );
+	}
+	assert.equal( take( gone, { event: 'visibility', revs: [ 11 ], hidden: [ 'user' ] }, reader ), gone );
+	const none = nothing();
+	assert.equal( take( none, { event: 'visibility', revs: [ 11 ], hidden: [ 'user' ] }, reader ), none );
+} );
+
+test( 'events of somebody whose name is not for everybody', () => {
+	const nameless = ( event ) => say( after( Object.assign( edit( 11 ), event, { user: undefined } ) ), time );
+	assert.deepEqual( nameless( {} ), { key: 'websocket-live-edited-nameless', params: [ 'T11' ], changes: 11 } );
+	assert.equal( nameless( { event: 'delete' } ).key, 'websocket-live-deleted-nameless' );
+	assert.deepEqual( nameless( { event: 'restore' } ).params, [ 'T11' ] );
+	// Nor is the title that a page was moved to.
+	const none = nothing();
+	assert.equal( take( none, { event: 'move', rev: 11, user: 'Ann', time: 'M' }, reader ), none );
+} );
+
 test( 'times are written for the reader', () => {
 	const now = new Date( 2026, 4, 17, 15, 30 );
 	const write = clock( 'en-GB', () => now.getTime() );

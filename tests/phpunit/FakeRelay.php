@@ -63,6 +63,12 @@ class FakeRelay {
 		return $bodies;
 	}
 
+	/** @return array[] What was revoked so far: the bodies, each with "before" */
+	public function revoked(): array {
+		$requests = array_filter( $this->requests(), static fn ( $request ) => $request['path'] === '/api/disconnect' );
+		return array_values( array_map( static fn ( $request ) => json_decode( $request['body'], true ), $requests ) );
+	}
+
 	/** @return string A new folder with a name that is short enough for a socket in it */
 	public static function newDirectory(): string {
 		$directory = sys_get_temp_dir() . '/wstest-' . bin2hex( random_bytes( 6 ) );

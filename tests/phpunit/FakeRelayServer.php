@@ -10,6 +10,14 @@ namespace MediaWiki\Extension\WebSocket\Tests;
  * JSON.
  */
 class FakeRelayServer {
+	/** Answer to GET /api/stats, longer than the first part of an answer that is read at once */
+	private const STATS = '{"wiki":"mydb:","version":"1.2.3","uptime":93784,"registered":1750000000,'
+		. '"origins":["https://wiki.example","http://wiki.example"],"private":false,"open":true,"anonymousSend":false,'
+		. '"keys":2,"types":[{"pattern":"mydb:@page/*","send":"wiki","read":"anyone","token":true,"presence":false},'
+		. '{"pattern":"mydb:Foo\u001b[2J","send":"right:patrol","read":"user","presence":true,'
+		. '"history":{"count":20,"seconds":300}}],"connections":3,"clients":5,"users":1,"subscriptions":9,'
+		. '"revocations":4,"refused":{"forbidden":7,"expired":1}}';
+
 	/** @var array<string,string> Path of a registered wiki => ETag */
 	private array $wikis = [];
 
@@ -90,7 +98,9 @@ class FakeRelayServer {
 	 */
 	private function respond( $stream, array $request ): void {
 		[ 'method' => $method, 'path' => $path, 'body' => $body ] = $request;
-		if ( str_starts_with( $path, '/api/wikis/' ) && $method === 'PUT' ) {
+		if ( $this->mode === 'refuse-wiki' && $method === 'PUT' ) {
+			$this->answer( $stream, 400, $this->error( 'no such key' ) );
+		} elseif ( str_starts_with( $path, '/api/wikis/' ) && $method === 'PUT' ) {
 			$this->wikis[$path] = hash( 'sha256', $body );
 			$this->answer( $stream, 200, '{"etag":"' . $this->wikis[$path] . '"}' );
 		} elseif ( str_starts_with( $path, '/api/wikis/' ) ) {
@@ -101,6 +111,10 @@ class FakeRelayServer {
 			$this->answer( $stream, 403, $this->error( 'message 0: bad type' ) );
 		} elseif ( $this->mode === 'unknown-wiki' || ( $this->mode === 'know-registered' && !$this->wikis ) ) {
 			$this->answer( $stream, 401, $this->error( 'unknown wiki' ) );
+		} elseif ( $path === '/api/disconnect' ) {
+			$this->answer( $stream, 200, '{"closed":1}' );
+		} elseif ( $path === '/api/stats' ) {
+			$this->answer( $stream, 200, $this->mode === 'large' ? str_repeat( 'x', 1 << 20 ) : self::STATS );
 		} elseif ( $this->mode === 'chunked' ) {
 			$error = $this->error( "line\nbreak" );
 			fwrite( $stream, "HTTP/1.1 400 No\r\nTransfer-Encoding: chunked\r\n\r\n"

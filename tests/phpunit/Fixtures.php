@@ -6,14 +6,20 @@ namespace MediaWiki\Extension\WebSocket\Tests;
 
 use EmptyBagOStuff;
 use MediaWiki\Config\ServiceOptions;
+use MediaWiki\Extension\WebSocket\Keys\KeyGeneration;
+use MediaWiki\Extension\WebSocket\Keys\WikiSecret;
 use MediaWiki\Extension\WebSocket\Relay\Cooldown;
 use MediaWiki\Extension\WebSocket\Relay\RelayAddress;
 use MediaWiki\Extension\WebSocket\Relay\RelayClient;
 use MediaWiki\Extension\WebSocket\Relay\StateDirectory;
 use MediaWiki\Extension\WebSocket\Settings;
+use MediaWiki\Extension\WebSocket\TroubleLog;
+use MediaWiki\Extension\WebSocket\Types\TypeRegistry;
 use MediaWiki\Extension\WebSocket\WikiIdentity;
+use MediaWiki\Permissions\GroupPermissionsLookup;
 use Psr\Log\LoggerInterface;
 use Psr\Log\NullLogger;
+use RuntimeException;
 
 /**
  * The extension's objects with the settings that a test is about, and the defaults of extension.json for the others.
@@ -29,10 +35,23 @@ class Fixtures {
 
 	/**
 	 * @param array<string,mixed> $values By name without $wg
+	 * @param KeyGeneration|null $generation
 	 * @return WikiIdentity
 	 */
-	public static function wiki( array $values = [] ): WikiIdentity {
-		return new WikiIdentity( self::options( WikiIdentity::CONSTRUCTOR_OPTIONS, $values ) );
+	public static function wiki( array $values = [], ?KeyGeneration $generation = null ): WikiIdentity {
+		return new WikiIdentity(
+			self::options( WikiIdentity::CONSTRUCTOR_OPTIONS, $values ),
+			self::secret( $values ),
+			$generation ?? new KeyGeneration()
+		);
+	}
+
+	/**
+	 * @param array<string,mixed> $values By name without $wg
+	 * @return WikiSecret
+	 */
+	public static function secret( array $values = [] ): WikiSecret {
+		return new WikiSecret( self::options( WikiSecret::CONSTRUCTOR_OPTIONS, $values ) );
 	}
 
 	/**
@@ -43,8 +62,50 @@ class Fixtures {
 		return new StateDirectory(
 			self::options( StateDirectory::CONSTRUCTOR_OPTIONS, $values ),
 			self::settings( $values ),
-			self::wiki( $values )
+			self::secret( $values )
 		);
+	}
+
+	/**
+	 * @param array<string,mixed> $values By name without $wg
+	 * @param array $attribute What extensions declare
+	 * @param TroubleLog|null $log Null: declarations have to be good
+	 * @return TypeRegistry
+	 */
+	public static function types( array $values = [], array $attribute = [], ?TroubleLog $log = null ): TypeRegistry {
+		return new TypeRegistry(
+			self::wiki( $values ),
+			self::settings( $values ),
+			$log ?? new class() extends TroubleLog {
+				public function __construct() {
+				}
+
+				public function error( string $message, string $problem ): void {
+					throw new RuntimeException( "$message $problem" );
+				}
+			},
+			static fn () => $attribute
+		);
+	}
+
+	/**
+	 * @param array<string,bool> $rights Those that group '*' has
+	 * @return GroupPermissionsLookup
+	 */
+	public static function groupPermissions( array $rights ): GroupPermissionsLookup {
+		return new GroupPermissionsLookup( new ServiceOptions( GroupPermissionsLookup::CONSTRUCTOR_OPTIONS, [
+			'GroupPermissions' => [ '*' => $rights ],
+			'RevokePermissions' => [],
+			'GroupInheritsPermissions' => [],
+		] ) );
+	}
+
+	/**
+	 * @param string $token
+	 * @return array<string,mixed> What it says
+	 */
+	public static function claims( string $token ): array {
+		return json_decode( base64_decode( strtr( explode( '.', $token )[1], '-_', '+/' ) ), true );
 	}
 
 	/**

@@ -51,13 +51,31 @@ abstract class PublishingTestCase extends MediaWikiIntegrationTestCase {
 		}
 	}
 
+	/** @return array[] What has been revoked since the last call, in order, as [ kind, name ] */
+	protected function revoked(): array {
+		DeferredUpdates::doUpdates();
+		$revoked = [];
+		foreach ( $this->relay->revoked() as $body ) {
+			$this->assertEqualsWithDelta( time(), $body['before'], 60 );
+			unset( $body['before'] );
+			$this->assertCount( 1, $body );
+			$revoked[] = [ array_key_first( $body ), reset( $body ) ];
+		}
+		$this->forget();
+		return $revoked;
+	}
+
+	protected function forget(): void {
+		if ( is_file( "{$this->relay->directory}/log" ) ) {
+			unlink( "{$this->relay->directory}/log" );
+		}
+	}
+
 	/** @return array[] What has been published since the last call, in order */
 	protected function published(): array {
 		DeferredUpdates::doUpdates();
 		$messages = array_merge( [], ...$this->relay->published() );
-		if ( is_file( "{$this->relay->directory}/log" ) ) {
-			unlink( "{$this->relay->directory}/log" );
-		}
+		$this->forget();
 		return $messages;
 	}
 }

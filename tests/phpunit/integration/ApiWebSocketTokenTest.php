@@ -8,10 +8,12 @@ use ApiMain;
 use ApiTestCase;
 use ApiUsageException;
 use FauxRequest;
+use MediaWiki\Extension\WebSocket\Tests\Fixtures;
 use RequestContext;
 use WebSocket;
 
 /**
+ * @covers \MediaWiki\Extension\WebSocket\Api\ApiWebSocketBase
  * @covers \MediaWiki\Extension\WebSocket\Api\ApiWebSocketToken
  * @group API
  * @group Database
@@ -22,14 +24,10 @@ class ApiWebSocketTokenTest extends ApiTestCase {
 		return $result['websocket-token'];
 	}
 
-	private function claims( string $token ): array {
-		return json_decode( base64_decode( strtr( explode( '.', $token )[1], '-_', '+/' ) ), true );
-	}
-
 	public function testUser(): void {
 		$user = $this->getTestUser()->getUser();
 		$answer = $this->ask( $user );
-		$claims = $this->claims( $answer['token'] );
+		$claims = Fixtures::claims( $answer['token'] );
 		$this->assertSame( $user->getName(), $claims['sub'] );
 		$this->assertSame( $answer['expires'], $claims['exp'] );
 		$this->assertSame( 3600, $claims['exp'] - $claims['iat'] );
@@ -39,7 +37,7 @@ class ApiWebSocketTokenTest extends ApiTestCase {
 
 	public function testVisitorWithoutAccount(): void {
 		$answer = $this->ask( $this->getServiceContainer()->getUserFactory()->newAnonymous( '127.0.0.1' ) );
-		$claims = $this->claims( $answer['token'] );
+		$claims = Fixtures::claims( $answer['token'] );
 		$this->assertSame( [ '', '' ], [ $answer['user'], $claims['sub'] ], 'no address in it' );
 		$this->assertSame( 86400, $claims['exp'] - $claims['iat'] );
 	}
@@ -48,8 +46,19 @@ class ApiWebSocketTokenTest extends ApiTestCase {
 		$this->setGroupPermissions( '*', 'read', false );
 		$user = $this->getTestUser()->getUser();
 		$this->assertSame( $user->getName(), $this->ask( $user )['user'] );
-		$this->expectException( ApiUsageException::class );
-		$this->ask( $this->getServiceContainer()->getUserFactory()->newAnonymous( '127.0.0.1' ) );
+		try {
+			$this->ask( $this->getServiceContainer()->getUserFactory()->newAnonymous( '127.0.0.1' ) );
+			$this->fail( 'a visitor has got a token' );
+		} catch ( ApiUsageException $e ) {
+			$this->assertTrue( self::apiExceptionHasCode( $e, 'readapidenied' ), $e->getMessage() );
+		}
+	}
+
+	public function testSaysWhatTheUserMayDo(): void {
+		$this->setGroupPermissions( 'user', 'websocket-presence', true );
+		$this->setGroupPermissions( [ '*' => [ 'websocket-send' => false ], 'user' => [ 'websocket-send' => false ] ] );
+		$allow = Fixtures::claims( $this->ask( $this->getTestUser()->getUser() )['token'] )['allow'];
+		$this->assertSame( [ 'subscribe' => [ '*' ], 'send' => [], 'presence' => [ '*' ] ], $allow );
 	}
 
 	public function testIsNotStored(): void {

@@ -92,6 +92,7 @@ class EventsTest extends PublishingTestCase {
 			$this->sysop, 'Zoë <script>', EDIT_MINOR | EDIT_FORCE_BOT
 		);
 		$messages = $this->published();
+		$this->assertSame( [ 'WSeditor', '' ], [ $messages[0]['from'], $messages[0]['actor'] ] );
 		[ $event ] = $this->eventsOf( $page->getId(), $messages );
 		$this->assertSame(
 			[ 'edit', 'Talk:Some_page', $page->getLatest(), $parent, true, true, 'Zoë <script>' ],
@@ -236,6 +237,8 @@ class EventsTest extends PublishingTestCase {
 		$this->editPage( 'Secret page', 'text', '', NS_MAIN, $this->sysop );
 		$this->assertCount( 2, $this->published() );
 		$registrar = MediaWikiServices::getInstance()->getService( 'WebSocket.Registrar' );
-		$this->assertTrue( $registrar->isPrivate(), 'and the relay is told that it is private' );
+		$registrar->register();
+		$registration = json_decode( $this->relay->requests()[1]['body'], true );
+		$this->assertTrue( $registration['private'], 'and the relay is told that it is private' );
 	}
 }

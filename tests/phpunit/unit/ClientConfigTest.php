@@ -6,11 +6,10 @@ namespace MediaWiki\Extension\WebSocket\Tests\Unit;
 
 use MediaWiki\Extension\WebSocket\ClientConfig;
 use MediaWiki\Extension\WebSocket\ClientId;
+use MediaWiki\Extension\WebSocket\ConnectTokens;
 use MediaWiki\Extension\WebSocket\Hook\ContentSecurityPolicyHandler;
-use MediaWiki\Extension\WebSocket\Relay\Registrar;
 use MediaWiki\Extension\WebSocket\Tests\FakeRelay;
 use MediaWiki\Extension\WebSocket\Tests\Fixtures;
-use MediaWiki\Extension\WebSocket\TokenMinter;
 use MediaWikiUnitTestCase;
 
 /**
@@ -42,32 +41,23 @@ class ClientConfigTest extends MediaWikiUnitTestCase {
 	}
 
 	private function config( array $values = [], bool $isPrivate = false ): ClientConfig {
-		$registrar = $this->createMock( Registrar::class );
-		$registrar->method( 'isPrivate' )->willReturn( $isPrivate );
+		$tokens = $this->createMock( ConnectTokens::class );
+		$tokens->method( 'forPublic' )->willReturn( $isPrivate ? null : [ 'token' => 'T', 'expires' => 1 ] );
+		$tokens->expects( $this->never() )->method( 'forAuthority' );
 		$clientId = $this->createMock( ClientId::class );
 		$clientId->method( 'own' )->willReturn( 'WS1' );
-		$wiki = Fixtures::wiki( $values );
 		return new ClientConfig(
 			Fixtures::options( ClientConfig::CONSTRUCTOR_OPTIONS, $values ),
 			Fixtures::settings( $values ),
-			$wiki,
-			new TokenMinter( $wiki ),
+			Fixtures::wiki( $values ),
+			$tokens,
 			$clientId,
-			$registrar,
 			$this->dist
 		);
 	}
 
-	private function claims( string $token ): array {
-		return json_decode( base64_decode( strtr( explode( '.', $token )[1], '-_', '+/' ) ), true );
-	}
-
 	public function testVars(): void {
 		$vars = $this->config()->getVars( false );
-		$claims = $this->claims( $vars['wsConfig']['token'] );
-		$this->assertSame( [ 'mydb:', 'connect', '' ], [ $claims['iss'], $claims['aud'], $claims['sub'] ] );
-		$this->assertSame( 86400, $claims['exp'] - $claims['iat'] );
-		unset( $vars['wsConfig']['token'] );
 		$this->assertSame( [
 			'wsPort' => 1729,
 			'wsRewrite' => false,
@@ -76,6 +66,7 @@ class ClientConfigTest extends MediaWikiUnitTestCase {
 			'wsConfig' => [
 				'url' => null,
 				'tlsPort' => null,
+				'token' => 'T',
 				'worker' => '/extensions/WebSocket/resources/dist/w-1.js',
 				'wasm' => '/extensions/WebSocket/resources/dist/c-1.wasm',
 				'api' => '/api.php',

@@ -6,16 +6,17 @@ namespace MediaWiki\Extension\WebSocket\Tests\Unit;
 
 use MediaWiki\Extension\WebSocket\ClientId;
 use MediaWikiUnitTestCase;
+use User;
 use WebRequest;
 
 /**
  * @covers \MediaWiki\Extension\WebSocket\ClientId
  */
 class ClientIdTest extends MediaWikiUnitTestCase {
-	private function clientId( ?string $parameter, string $override = '' ): ClientId {
+	private function clientId( ?string $parameter, string $override = '', ?User $user = null ): ClientId {
 		$request = $this->createMock( WebRequest::class );
 		$request->method( 'getRawVal' )->with( 'clientID' )->willReturn( $parameter );
-		return new ClientId( static fn () => $request, $override );
+		return new ClientId( static fn () => $request, static fn () => $user, $override );
 	}
 
 	public static function parameters(): array {
@@ -37,6 +38,26 @@ class ClientIdTest extends MediaWikiUnitTestCase {
 	 */
 	public function testRequestParameter( ?string $parameter, ?string $expected ): void {
 		$this->assertSame( $expected, $this->clientId( $parameter )->fromRequest() );
+	}
+
+	public static function actors(): array {
+		return [
+			'user' => [ 'WS1', true, true, 'Ann' ],
+			'without an account' => [ 'WS1', true, false, '' ],
+			'before there are users' => [ 'WS1', false, true, '' ],
+			'no page' => [ null, true, true, null ],
+		];
+	}
+
+	/**
+	 * @dataProvider actors
+	 */
+	public function testActor( ?string $parameter, bool $isSafe, bool $isRegistered, ?string $expected ): void {
+		$user = $this->createMock( User::class );
+		$user->method( 'isSafeToLoad' )->willReturn( $isSafe );
+		$user->method( 'isRegistered' )->willReturn( $isRegistered );
+		$user->method( 'getName' )->willReturn( $isRegistered ? 'Ann' : '192.0.2.1' );
+		$this->assertSame( $expected, $this->clientId( $parameter, '', $user )->actor() );
 	}
 
 	public function testOwnIdIsNewInEachRequest(): void {

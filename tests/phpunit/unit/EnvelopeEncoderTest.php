@@ -38,6 +38,13 @@ class EnvelopeEncoderTest extends MediaWikiUnitTestCase {
 		$this->assertSame( [ '{"type":"T","msg":' . $json . ',"from":"WS1"}' ], $this->encode( 'T', $msg, 'WS1' ) );
 	}
 
+	public function testActor(): void {
+		$encoder = new EnvelopeEncoder();
+		$expected = '{"type":"T","msg":"","from":"WS1","actor":"Zoë \\"Z\\""}';
+		$this->assertSame( [ $expected ], $encoder->encode( 'T', '', 'WS1', false, 'Zoë "Z"' ) );
+		$this->assertSame( [ '{"type":"T","msg":""}' ], $encoder->encode( 'T', '', null, false, 'Zoë' ) );
+	}
+
 	public static function recipients(): array {
 		return [
 			'false' => [ false, null ],

@@ -207,6 +207,44 @@ class RelayClientTest extends MediaWikiUnitTestCase {
 		$this->assertTimesOut( $this->client() );
 	}
 
+	public function testReadsWhatTheRelayKnows(): void {
+		$this->start( 'ok' );
+		$answer = $this->client()->get( '/api/stats', [ 'Authorization' => 'Bearer x' ] );
+		$this->assertTrue( $answer->isOk() );
+		$this->assertSame( '1.2.3', json_decode( $answer->body, true )['version'] );
+		$request = $this->relay->requests()[0];
+		$this->assertSame( 'GET /api/stats', "$request[method] $request[path]" );
+		$this->assertSame( 'Bearer x', $request['headers']['authorization'] );
+		$this->assertSame( '', $this->client()->post( '/api/publish', [], '{}' )->body, 'nobody has asked for it' );
+	}
+
+	public function testEndlessAnswerDoesNotFillTheMemory(): void {
+		$this->start( 'large' );
+		$client = $this->client( [ 'WebSocketPublishTimeout' => 10 ] );
+		$answer = $client->get( '/api/stats' );
+		$this->assertSame( [ RelayAnswer::BROKEN, '' ], [ $answer->status, $answer->body ] );
+		$this->assertStringContainsString( '1048576', $answer->message );
+	}
+
+	public function testErrorsOfAQuestion(): void {
+		$this->start( 'unknown-wiki' );
+		$answer = $this->client()->get( '/api/stats' );
+		$this->assertSame( [ 401, 'unknown wiki' ], [ $answer->status, $answer->message ] );
+		$this->relay->stop();
+		$this->directory = FakeRelay::newDirectory();
+		$this->start( 'hangup' );
+		$this->assertSame( RelayAnswer::BROKEN, $this->client()->get( '/api/stats' )->status );
+	}
+
+	public function testMaintenanceScriptAsksARelayThatIsLeftAlone(): void {
+		$this->start( 'ok' );
+		touch( "{$this->directory}/cooldown-relay-timeout", time() + 30 );
+		$client = $this->client();
+		$this->assertSame( RelayAnswer::RESTING, $client->get( '/api/stats' )->status );
+		$client->bePatient();
+		$this->assertTrue( $client->get( '/api/stats' )->isOk() );
+	}
+
 	public static function addresses(): array {
 		return [
 			[ [], 'tcp://127.0.0.1:1729' ],

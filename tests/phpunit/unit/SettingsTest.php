@@ -22,6 +22,8 @@ class SettingsTest extends MediaWikiUnitTestCase {
 		$this->assertSame( [], $settings->origins );
 		$this->assertTrue( $settings->autostart && $settings->pageBar );
 		$this->assertSame( 0.1, $settings->publishTimeout );
+		$this->assertSame( [ true, [], false ], [ $settings->openTypes, $settings->types, $settings->perPageRead ] );
+		$this->assertSame( 3600, $settings->tokenLife );
 	}
 
 	public static function goodValues(): array {
@@ -49,6 +51,9 @@ class SettingsTest extends MediaWikiUnitTestCase {
 			[ 'WebSocketPublishTimeout', 'publishTimeout', 30, 30.0 ],
 			[ 'WebSocketOrigins', 'origins', [ 'https://A.example:443' ], [ 'https://a.example' ] ],
 			[ 'WebSocketOrigins', 'origins', 'https://a.example', [ 'https://a.example' ] ],
+			[ 'WebSocketTokenLife', 'tokenLife', 10, 10 ],
+			[ 'WebSocketTokenLife', 'tokenLife', '86400', 86400 ],
+			[ 'WebSocketTypes', 'types', [ 'Foo' => 'read when it is used' ], [ 'Foo' => 'read when it is used' ] ],
 		];
 	}
 
@@ -66,6 +71,8 @@ class SettingsTest extends MediaWikiUnitTestCase {
 		$values = [
 			'WebSocketPort' => [ 0, 65535, -1, '1e3', '1729; touch x', 1.5, true, [ 1729 ], ' 1729x' ],
 			'WebSocketLog' => [ 'relative', '-rf', "/tmp/x\n", "/tmp/\0x", '; touch x', '$(touch x)', 7, [ '/x' ] ],
+			'WebSocketTokenLife' => [ 9, 86401, 0, '1 h', true, 60.5 ],
+			'WebSocketTypes' => [ 'Foo', 7, true ],
 			'WebSocketTLSCert' => [ 'cert.pem', '--open', "/a\r/b" ],
 			'WebSocketTLSKey' => [ 'key.pem', '--open' ],
 			'WebSocketDirectory' => [ 'x', '-x', '../x', "/x\x7f" ],
@@ -107,6 +114,15 @@ class SettingsTest extends MediaWikiUnitTestCase {
 		$settings = Fixtures::settings( [ 'WebSocketOrigins' => [ 'nonsense', 'https://a.example' ] ] );
 		$this->assertSame( [ 'https://a.example' ], $settings->origins );
 		$this->assertCount( 1, $settings->errors );
+	}
+
+	public function testBadOldKeyIsNamedButNotShown(): void {
+		$good = base64_encode( str_repeat( 'x', 32 ) );
+		$settings = Fixtures::settings( [ 'WebSocketOldKeys' => [ $good, "{$good}A", 7 ] ] );
+		$this->assertSame( [ str_repeat( 'x', 32 ) ], $settings->oldKeys );
+		$this->assertCount( 2, $settings->errors );
+		$this->assertStringContainsString( 'Entry 2 of $wgWebSocketOldKeys', $settings->errors[0] );
+		$this->assertStringNotContainsString( $good, implode( $settings->errors ) );
 	}
 
 	public function testCertificateNeedsKey(): void {

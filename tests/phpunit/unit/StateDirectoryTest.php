@@ -25,7 +25,7 @@ class StateDirectoryTest extends MediaWikiUnitTestCase {
 	}
 
 	public function testChoice(): void {
-		$name = 'websocket-' . Fixtures::wiki()->secretName;
+		$name = 'websocket-' . Fixtures::secret()->name;
 		$both = [ 'CacheDirectory' => '/cache/', 'UploadDirectory' => '/images' ];
 		$this->assertSame( "/cache/$name", Fixtures::directory( $both )->getPath() );
 		$this->assertSame( "/images/$name", Fixtures::directory( [ 'UploadDirectory' => '/images' ] )->getPath() );

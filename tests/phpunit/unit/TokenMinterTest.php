@@ -4,6 +4,7 @@ declare( strict_types = 1 );
 
 namespace MediaWiki\Extension\WebSocket\Tests\Unit;
 
+use MediaWiki\Extension\WebSocket\Grants;
 use MediaWiki\Extension\WebSocket\Tests\Fixtures;
 use MediaWiki\Extension\WebSocket\TokenMinter;
 use MediaWikiUnitTestCase;
@@ -11,6 +12,7 @@ use RuntimeException;
 use Wikimedia\Timestamp\ConvertibleTimestamp;
 
 /**
+ * @covers \MediaWiki\Extension\WebSocket\Grants
  * @covers \MediaWiki\Extension\WebSocket\TokenMinter
  */
 class TokenMinterTest extends MediaWikiUnitTestCase {
@@ -35,21 +37,26 @@ class TokenMinterTest extends MediaWikiUnitTestCase {
 	 */
 	public function testMintsGoldenTokens( array $case ): void {
 		$claims = $case['claims'];
-		$minter = new TokenMinter( Fixtures::wiki( [ 'WebSocketKey' => $case['key'] ] ) );
+		$wiki = Fixtures::wiki( [ 'WebSocketKey' => $case['key'] ] );
+		$minter = new TokenMinter( $wiki, $claims['exp'] - $claims['iat'] );
 		ConvertibleTimestamp::setFakeTime( $claims['iat'] );
-		if ( $case['aud'] === 'publish' ) {
-			$this->assertSame( $case['token'], $minter->publishToken() );
-		} else {
-			$this->assertSame(
-				[ 'token' => $case['token'], 'expires' => $claims['exp'] ],
-				$minter->connectToken( $claims['sub'], $claims['sid'] )
-			);
-		}
+		$allow = $claims['allow'] ?? [];
+		$token = match ( $case['aud'] ) {
+			'publish' => [ 'token' => $minter->publishToken(), 'expires' => $claims['exp'] ],
+			'subscribe' => $minter->subscribeToken( $claims['sub'], $claims['sid'], $claims['type'] ),
+			'connect' => $minter->connectToken( $claims['sub'], $claims['sid'], new Grants(
+				$allow['send'] === [ '*' ],
+				$allow['presence'] === [ '*' ],
+				$claims['rights'] ?? [],
+				$claims['rate'] ?? null
+			) ),
+		};
+		$this->assertSame( [ 'token' => $case['token'], 'expires' => $claims['exp'] ], $token );
 	}
 
 	public function testSessionNames(): void {
-		$minter = new TokenMinter( Fixtures::wiki() );
-		$other = new TokenMinter( Fixtures::wiki( [ 'SecretKey' => 'another' ] ) );
+		$minter = new TokenMinter( Fixtures::wiki(), 3600 );
+		$other = new TokenMinter( Fixtures::wiki( [ 'SecretKey' => 'another' ] ), 3600 );
 		$name = $minter->sessionName( 'session' );
 		$this->assertMatchesRegularExpression( '/^[0-9a-f]{32}$/', $name );
 		$this->assertSame( $name, $minter->sessionName( 'session' ), 'a session keeps its name' );
@@ -59,7 +66,7 @@ class TokenMinterTest extends MediaWikiUnitTestCase {
 	}
 
 	public function testSignsNothingWithoutKey(): void {
-		$minter = new TokenMinter( Fixtures::wiki( [ 'SecretKey' => '' ] ) );
+		$minter = new TokenMinter( Fixtures::wiki( [ 'SecretKey' => '' ] ), 3600 );
 		$this->expectException( RuntimeException::class );
 		$this->expectExceptionMessage( '$wgSecretKey' );
 		$minter->publishToken();
