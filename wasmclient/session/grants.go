@@ -148,9 +148,21 @@ func (s *Session) revoked(typ string) {
 	if sub == nil || sub.refused {
 		return
 	}
+	sub.refused = true
+	s.regrant(sub, "the subscription was revoked")
+}
+
+// expiring: a subscription goes on for a while, but its token runs out.
+func (s *Session) expiring(typ string) {
+	if sub := s.subscription(typ); sub != nil && !sub.refused && sub.stage == resting {
+		s.regrant(sub, "the subscription token has run out")
+	}
+}
+
+func (s *Session) regrant(sub *subscription, why string) {
 	sub.drop()
-	sub.refused, sub.bad, sub.refusals = true, true, 0
-	sub.why, sub.stage = wire.Error{Code: wire.Unauthorized, Message: "the subscription was revoked"}, wanted
+	sub.bad, sub.refusals = true, 0
+	sub.why, sub.stage = wire.Error{Code: wire.Unauthorized, Message: why}, wanted
 	s.collect(s.upTo(revokedWindow))
 }
 

@@ -358,6 +358,31 @@ func TestRevokedSubscriptionComesBackWithANewToken(t *testing.T) {
 	})
 }
 
+func TestSubscriptionWhoseTokenRunsOutGoesOnWithAnother(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		w := newWiki(b)
+		one := b.open("WS1")
+		one.grants = w.grant
+		b.Subscribe("WS1", "secret")
+		b.wait(time.Second)
+		one.heard("connected wiki:Ann", "grants secret not ")
+		b.socket().say(&session.Frame{Op: wire.OpExpire, Type: "secret"})
+		b.socket().say(message("secret", "")) // meanwhile it goes on
+		b.wait(5 * time.Second)
+		one.heard("got secret", "grants secret not secret")
+		b.socket().say(message("secret", ""))
+		one.heard("got secret")
+
+		one.grants = refuse
+		b.socket().say(&session.Frame{Op: wire.OpExpire, Type: "secret"})
+		b.wait(5 * time.Second)
+		one.heard("grants secret not secret", "subscribe secret: forbidden")
+		b.socket().say(&session.Frame{Op: wire.OpRevoked, Type: "secret"})
+		b.wait(time.Minute)
+		one.heard() // it has given the subscription up already
+	})
+}
+
 func TestGrantOfASubscriptionThatEndedIsForgotten(t *testing.T) {
 	in(t, func(t *testing.T, b *browser) {
 		w := newWiki(b)

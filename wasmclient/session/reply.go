@@ -35,6 +35,8 @@ func (s *Session) received(f *Frame) {
 				break
 			}
 		}
+	case f.Op == wire.OpExpire && f.Type != "":
+		s.expiring(f.Type)
 	case f.Op == wire.OpExpire:
 		s.renew()
 	case f.Op == wire.OpReconnect:

@@ -111,6 +111,12 @@ func (s *Session) notSubscribed(sub *subscription, err wire.Error) {
 // failed: there will be no such subscription.
 func (s *Session) failed(sub *subscription, err wire.Error) {
 	sub.stage = resting
+	if !sub.refused { // its token ran out, and there is no other
+		sub.refused = true
+		if s.usable() {
+			s.command(&Command{Op: wire.OpUnsubscribe, Type: sub.typ}, &reply{})
+		}
+	}
 	sub.fail(err)
 	s.inPlace(sub)
 }
