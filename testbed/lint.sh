@@ -37,6 +37,10 @@ check_extension() {
 		php testbed/validate-extension.php "$(mw_src $v)" "$(mw_cache)/mw${v/./}-tests/docs/extension.schema.v2.json" extension.json || return 1
 	done
 }
+check_sinks() {
+	local said
+	said=$(node --test testbed/sinks.test.mjs 2>&1) || { say "$said"; return 1; }
+}
 check_scripts() { { files .sh; echo .ci/run; } | xargs shellcheck; }
 
 staticcheck=$project/.cache/bin/staticcheck
@@ -51,6 +55,7 @@ check 'go mod verify' go mod verify >/dev/null
 check 'PHP syntax' check_php_syntax
 check 'PHP style' check_phpcs
 check 'JavaScript' npx --no-install eslint --max-warnings 0 .
+check 'JavaScript: what may not be done with messages' check_sinks
 check 'shell scripts' check_scripts
 check 'extension.json' check_extension
 check 'messages, imports, sizes' go run ./build check

@@ -31,7 +31,7 @@ func Check(root string) error {
 	}
 	rows, err := table(string(text))
 	if err != nil {
-		return fmt.Errorf("README.md: %w", err)
+		return fmt.Errorf("README.md, Security: %w", err)
 	}
 	there, err := tests(root)
 	if err != nil {
@@ -77,7 +77,7 @@ const columns = 4
 func table(text string) (rows [][]string, err error) {
 	found := chapter.FindStringSubmatch(text)
 	if found == nil {
-		return nil, errors.New(`there is no chapter "## Security"`)
+		return nil, errors.New("there is no such chapter")
 	}
 	for line := range strings.Lines(found[1]) {
 		line, isRow := strings.CutPrefix(strings.TrimSpace(line), "|")
@@ -89,12 +89,12 @@ func table(text string) (rows [][]string, err error) {
 			cells = append(cells, strings.TrimSpace(cell))
 		}
 		if len(cells) != columns {
-			return nil, fmt.Errorf("Security: the row %.60q has %d columns, not %d", line, len(cells), columns)
+			return nil, fmt.Errorf("the row %.60q has %d columns, not %d", line, len(cells), columns)
 		}
 		rows = append(rows, cells)
 	}
 	if len(rows) < 3 {
-		return nil, errors.New("Security: the table of threats is missing")
+		return nil, errors.New("the table of threats is missing")
 	}
 	return rows[2:], nil // behind the head and the line below it
 }

@@ -19,8 +19,10 @@ func TestReadmeNamesATestThatIsNotThere(t *testing.T) {
 const head = "# X\n\n| a | b |\n|---|---|\n\n## Security\n\n### Table\n\n| | Threat | Met by | Tests |\n|---|---|---|---|\n"
 
 var files = map[string]string{
-	"relay/x_test.go":            "package x\n\nimport \"testing\"\n\nfunc TestMain(m *testing.M) {}\n\nfunc TestA(t *testing.T) {}\n\nfunc FuzzB(f *testing.F) {}\n\n// func TestComment\n",
-	"e2e/y_test.go":              "//go:build never\n\npackage e2e\n\nimport \"testing\"\n\nfunc BenchmarkC(b *testing.B) {}\n\nfunc (x T) TestMethod() {}\n\nvar s = `\nfunc TestText(t *testing.T) {}\n`\n",
+	"relay/x_test.go": "package x\n\nimport \"testing\"\n\nfunc TestMain(m *testing.M) {}\n\nfunc TestA(t *testing.T) {}\n\n" +
+		"func FuzzB(f *testing.F) {}\n\n// func TestComment\n",
+	"e2e/y_test.go": "//go:build never\n\npackage e2e\n\nimport \"testing\"\n\nfunc BenchmarkC(b *testing.B) {}\n\nfunc (x T) TestMethod() {}\n\n" +
+		"var s = `\nfunc TestText(t *testing.T) {}\n`\n",
 	"tests/phpunit/u/DTest.php":  "<?php\nclass DTest {\n\tpublic function testE(): void {\n\t}\n\tprivate function testPrivate() {\n\t}\n}\n",
 	"resources/f.test.js":        "import test from 'node:test';\ntest( 'x', () => {} );\n",
 	"resources/empty.test.js":    "// test( 'x' )\n",
@@ -78,7 +80,7 @@ func TestTableThatIsStale(t *testing.T) {
 		"method alone":    {"| T1 | x | y | `testE` |", []string{"testE"}},
 		"file":            {"| T1 | x | y | `resources/gone.test.js` |", []string{"resources/gone.test.js"}},
 		"empty file":      {"| T1 | x | y | `resources/empty.test.js` |", []string{"resources/empty.test.js"}},
-		"another's file":  {"| T1 | x | y | `node_modules/g/g.test.js`, `resources/dist/h.test.js` |", []string{"node_modules", "dist"}},
+		"another's file":  {"| T1 | x | y | `node_modules/g/g.test.js` |\n| T2 | x | y | `resources/dist/h.test.js` |", []string{"node_modules", "dist"}},
 		"twice":           {"| T1 | x | y | `TestA` |\n| T2 | x | y | `TestA` |\n| T1 | x | y | `TestA` |", []string{"row 3: T1 is in row 1, too"}},
 		"no number":       {"| | x | y | `TestA` |\n| T01 | x | y | `TestA` |\n| T26 | x | y | `TestA` |", []string{`row 1: ""`, `row 2: "T01"`, `row 3: "T26"`}},
 		"another table":   {"| T1 | x | `TestA` |", []string{"3 columns, not 4"}},
@@ -96,7 +98,7 @@ func TestTableThatIsStale(t *testing.T) {
 			}
 		}
 	}
-	if err := threats.Check(project(t, "# X\n\n### Security\n")); err == nil || !strings.Contains(err.Error(), "no chapter") {
+	if err := threats.Check(project(t, "# X\n\n### Security\n")); err == nil || !strings.Contains(err.Error(), "no such chapter") {
 		t.Errorf("no chapter: %v", err)
 	}
 }

@@ -37,7 +37,8 @@ class StateDirectory {
 		$options->assertRequiredOptions( self::CONSTRUCTOR_OPTIONS );
 		$parent = $options->get( MainConfigNames::CacheDirectory ) ?: $options->get( MainConfigNames::UploadDirectory );
 		// The web server may serve these folders, and not every web server reads .htaccess.
-		$private = is_string( $parent ) && str_starts_with( $parent, '/' ) && $secret->name !== ''
+		$isPath = is_string( $parent ) && preg_match( '~^/[^\x00-\x1f\x7f]*$~D', $parent );
+		$private = $isPath && $secret->name !== ''
 			? rtrim( $parent, '/' ) . '/websocket-' . $secret->name
 			: null;
 		$this->path = $settings->directory ?? $private;

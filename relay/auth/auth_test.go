@@ -65,7 +65,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%s: %+v", row.Name, id)
 		}
 		if refused == nil && row.Aud == "subscribe" {
-			if err := a.Grant(&id, row.Claims.Type, row.Token); err != nil {
+			if _, err := a.Grant(&id, row.Claims.Type, row.Token); err != nil {
 				t.Errorf("%s: %v", row.Name, err)
 			}
 		}

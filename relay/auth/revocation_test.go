@@ -108,7 +108,7 @@ func TestSubscriptionTokenOpensSomethingElse(t *testing.T) {
 		return relaytest.Token(wiki, audience, user, map[string]any{"type": typ})
 	}
 	good := token("a:", "subscribe", "Ann", "a:T")
-	if err := a.Grant(&ann, "a:T", good); err != nil {
+	if _, err := a.Grant(&ann, "a:T", good); err != nil {
 		t.Error(err)
 	}
 	for name, c := range map[string]struct {
@@ -126,12 +126,12 @@ func TestSubscriptionTokenOpensSomethingElse(t *testing.T) {
 		"no iat":                {&ann, "a:T", relaytest.Token("a:", "subscribe", "Ann", map[string]any{"type": "a:T", "iat": nil})},
 		"rubbish":               {&ann, "a:T", "x.y.z"},
 	} {
-		if err := a.Grant(c.id, c.typ, c.token); err == nil || err.Code != "unauthorized" {
+		if _, err := a.Grant(c.id, c.typ, c.token); err == nil || err.Code != "unauthorized" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	a.Revocations.Add(auth.Revocation{Wiki: "a:", Type: "a:T"}, time.Now())
-	if err := a.Grant(&ann, "a:T", good); err == nil {
+	if _, err := a.Grant(&ann, "a:T", good); err == nil {
 		t.Error("a revoked type")
 	}
 }

@@ -73,20 +73,23 @@ func (a *Auth) Verify(token, audience string) (Identity, *wire.Error) {
 	return id, nil
 }
 
-// Grant returns nil when token is a subscription token of id for the type t.
-func (a *Auth) Grant(id *Identity, t, token string) *wire.Error {
+// Life is from when to when a token is good.
+type Life struct{ Issued, Expires time.Time }
+
+// Grant checks a subscription token of id for the type t, and returns from when to when it is good.
+func (a *Auth) Grant(id *Identity, t, token string) (Life, *wire.Error) {
 	c, err := a.claims(token, AudienceSubscribe)
 	switch {
 	case err != nil:
-		return wire.NewError(wire.Unauthorized, "subscription token: "+err.Message)
+		return Life{}, wire.NewError(wire.Unauthorized, "subscription token: "+err.Message)
 	case c.Issuer != id.Wiki || c.Subject != id.User || !id.Token:
-		return wire.NewError(wire.Unauthorized, "the subscription token is for another wiki or user than the connection")
+		return Life{}, wire.NewError(wire.Unauthorized, "the subscription token is for another wiki or user than the connection")
 	case c.Type != t:
-		return wire.NewError(wire.Unauthorized, "the subscription token is for another type")
+		return Life{}, wire.NewError(wire.Unauthorized, "the subscription token is for another type")
 	case a.Revocations.Has(Revocation{Wiki: c.Issuer, Type: t}, c.IssuedAt.Time) || a.Revocations.Has(Revocation{Wiki: c.Issuer, User: c.Subject}, c.IssuedAt.Time):
-		return revoked
+		return Life{}, revoked
 	}
-	return nil
+	return Life{c.IssuedAt.Time, c.ExpiresAt.Time}, nil
 }
 
 var revoked = wire.NewError(wire.Unauthorized, "the token was revoked: get a new one")

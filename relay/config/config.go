@@ -41,6 +41,14 @@ func Default() *Config {
 	return &Config{Listen: "127.0.0.1:1729", Drain: 5 * time.Second, Limits: conn.DefaultLimits()}
 }
 
+// Revoked returns the path of the file of revoked tokens, which is beside the state file; "": they are not kept.
+func (c *Config) Revoked() string {
+	if c.State == "" {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(c.State), "revoked.jsonl")
+}
+
 const help = `Usage: websocket-relay [flags]
 
 The relay of the MediaWiki extension WebSocket: passes messages between a wiki and the
@@ -53,14 +61,16 @@ pages and scripts that are connected to it.
                       operators ask for /api/stats, /metrics, /healthz and /readyz. Its folder
                       is created, and must belong to the relay's user. Two relays cannot share it.
                       Default: control.sock in $RUNTIME_DIRECTORY when systemd sets it, else none.
-  --state FILE        where registered wikis are kept across restarts. Default: wikis.json in
-                      $STATE_DIRECTORY, or else beside the control socket.
+  --state FILE        where registered wikis are kept across restarts, with revoked.jsonl, the
+                      revoked tokens, beside it. Default: wikis.json in $STATE_DIRECTORY, or
+                      else beside the control socket.
   --config FILE       JSON; its keys are these flags (listen, tlsCert, tlsKey, control, state,
                       log, open), drainSeconds, wikis, and limits:
                       frameBytes publishBytes typeBytes clientBytes outboxBytes types clients
                       recipients publishBatch depth fragments connectSeconds
                       messageSeconds pingSeconds pingTimeoutSeconds writeSeconds, and the
-                      rates bytes… messages… commands… pings…, each with …PerSecond and
+                      rates bytes… messages… commands… pings… of a connection and
+                      wikiPublishes… wikiMessages… of a wiki, each with …PerSecond and
                       …Burst. Flags win over the file.
   --log FILE          log there instead of standard error; SIGHUP opens it anew
   --open              serve everybody, whatever their origin and without tokens, but for

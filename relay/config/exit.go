@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
+	"unicode"
 )
 
 // The exit codes of the relay.
@@ -22,9 +25,24 @@ type Exit struct {
 
 func (e *Exit) Error() string { return e.Text }
 
-// Fail returns an [Exit].
+// lineBytes is the length past which the text of [Fail] is cut.
+const lineBytes = 1024
+
+// Fail returns an [Exit] whose text is one line that any terminal and log can show, whatever the values of the configuration in it are.
 func Fail(code int, format string, args ...any) error {
-	return &Exit{code, fmt.Sprintf(format, args...)}
+	var line strings.Builder
+	for _, r := range fmt.Sprintf(format, args...) {
+		if line.Len() > lineBytes {
+			line.WriteString("…")
+			break
+		}
+		if unicode.IsPrint(r) {
+			line.WriteRune(r)
+		} else {
+			line.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return &Exit{code, line.String()}
 }
 
 // Report writes what err, which may be nil, has to say and returns the exit code.

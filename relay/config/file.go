@@ -52,9 +52,10 @@ func (c *Config) set(path, name string, raw json.RawMessage) error {
 	texts := map[string]*string{"listen": &c.Listen, "tlsCert": &c.TLSCert, "tlsKey": &c.TLSKey, "control": &c.Control, "state": &c.State, "log": &c.Log}
 	counts := map[string]*int{"frameBytes": &l.FrameBytes, "publishBytes": &l.PublishBytes, "typeBytes": &l.TypeBytes, "clientBytes": &l.ClientBytes,
 		"outboxBytes": &l.OutboxBytes, "types": &l.Types, "clients": &l.Clients, "recipients": &l.Recipients, "publishBatch": &l.PublishBatch, "depth": &l.Depth,
-		"fragments": &l.Fragments, "bytesBurst": &l.Bytes.Burst, "messagesBurst": &l.Messages.Burst, "commandsBurst": &l.Commands.Burst, "pingsBurst": &l.Pings.Burst}
+		"fragments": &l.Fragments, "bytesBurst": &l.Bytes.Burst, "messagesBurst": &l.Messages.Burst, "commandsBurst": &l.Commands.Burst, "pingsBurst": &l.Pings.Burst,
+		"wikiPublishesBurst": &l.WikiPublishes.Burst, "wikiMessagesBurst": &l.WikiMessages.Burst}
 	rates := map[string]*float64{"bytesPerSecond": &l.Bytes.PerSecond, "messagesPerSecond": &l.Messages.PerSecond, "commandsPerSecond": &l.Commands.PerSecond,
-		"pingsPerSecond": &l.Pings.PerSecond}
+		"pingsPerSecond": &l.Pings.PerSecond, "wikiPublishesPerSecond": &l.WikiPublishes.PerSecond, "wikiMessagesPerSecond": &l.WikiMessages.PerSecond}
 	times := map[string]*time.Duration{"connectSeconds": &l.ConnectTimeout, "pingSeconds": &l.PingInterval, "pingTimeoutSeconds": &l.PingTimeout,
 		"messageSeconds": &l.MessageTimeout, "writeSeconds": &l.WriteTimeout, "drainSeconds": &c.Drain}
 	if field := texts[name]; field != nil {

@@ -35,6 +35,7 @@
 //	{"id":1,"error":{"code":"forbidden","message":"…"}}   also without id, when the command had none
 //	{"type":T,"msg":M,"from":C,"to":…,"offset":N,"user":U,"wiki":true}
 //	{"op":"expire","seconds":60}                          the token runs out: refresh it
+//	{"op":"expire","type":T}                              the subscription token runs out: subscribe again, with a new one, and nothing is missed
 //	{"op":"revoked","type":T}                             a subscription ended: subscribe again, with a new subscription token
 //	{"op":"reconnect","after":ms}                         this relay is going away
 //	{"op":"pong"}
@@ -65,6 +66,16 @@
 //
 // POST /api/disconnect {"user":U} or {"session":S} ends connections with 4401 and revokes their tokens; {"type":T} ends the subscriptions that took a
 // subscription token and revokes those; {"client":C} only ends. "before", Unix seconds of the wiki's clock, says up to when tokens are revoked.
+//
+// # Limits
+//
+// Besides the sizes of [Limits] a relay bounds what comes in. Whoever sends messages too fast has them refused with "rate-limited", by the relay's
+// limit for a connection or the wiki's for a user, and is closed with 4003 when that does not help; so is who sends too many bytes, frames or pings.
+// A frame that breaks RFC 6455 ends the connection with 1002, which names the rule; text or a close reason that is not UTF-8 with 1007, as soon as
+// that shows; a message of too many fragments, or one that is not complete in time, with 1008; one too large with 1009. No extension is agreed on.
+//
+// When the relay is more than three quarters full a wiki that has its share of the connections or more gets "unavailable" and 1013, and a handshake
+// that finds no room at all 503 with Retry-After. Sockets that have not said who they are may have a quarter of the room; the oldest end with 4001.
 //
 // # Delivery
 //
