@@ -1,12 +1,10 @@
 package main
 
 import (
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -54,55 +52,4 @@ func TestSystemd(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
-}
-
-func TestFewOpenFiles(t *testing.T) {
-	dir, address := t.TempDir(), freePort(t)
-	cmd := exec.Command("sh", "-c", `ulimit -n 128 && exec "$@"`, "sh", program, "--open", "--listen", address, "--control", filepath.Join(dir, "control.sock"))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			t.Error(err)
-		}
-	}()
-	await(t, "start", func() bool { c, err := net.Dial("tcp", address); return err == nil && c.Close() == nil })
-	open := func() (net.Conn, string) {
-		c, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.SetDeadline(time.Now().Add(relaytest.Patience))
-		io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
-		b := make([]byte, 1024)
-		n, _ := c.Read(b)
-		return c, string(b[:n])
-	}
-	var conns []net.Conn
-	opened, refused := 0, 0
-	for range 300 {
-		c, answer := open()
-		conns = append(conns, c)
-		switch {
-		case strings.HasPrefix(answer, "HTTP/1.1 101 "):
-			opened++
-		case strings.HasPrefix(answer, "HTTP/1.1 503 ") && strings.Contains(answer, "Retry-After: "):
-			refused++
-		case answer != "":
-			t.Errorf("%s", answer)
-		}
-	}
-	if opened < 64 || opened > 64+16 || refused == 0 { // those in the middle of their handshake do not count yet
-		t.Errorf("%d opened, want about 64; %d told to come back", opened, refused)
-	}
-	for _, c := range conns {
-		c.Close()
-	}
-	await(t, "recovery", func() bool {
-		c, answer := open()
-		defer c.Close()
-		return strings.HasPrefix(answer, "HTTP/1.1 101 ")
-	})
 }

@@ -36,29 +36,38 @@ func Classic(r *http.Request) bool {
 
 // Accept answers the handshake r and serves the connection in a goroutine of its own, so that the handler can return and net/http can let its
 // buffers go. id is who a classic connection is; a v1 connection says so itself. The origin has been checked. When the handshake is refused the
-// answer has been written.
-func Accept(w http.ResponseWriter, r *http.Request, env *Env, id auth.Identity) {
+// answer has been written, except that an error is returned when there is no room.
+func Accept(w http.ResponseWriter, r *http.Request, env *Env, id auth.Identity) *wire.Error {
 	c := &Conn{env: env, classic: Classic(r), origin: r.Header.Get("Origin"), remote: r.RemoteAddr, identity: id, opened: time.Now()}
-	h := &hijacker{ResponseWriter: w, socket: &c.sock}
+	if c.classic {
+		if err := env.admit(id.Wiki); err != nil {
+			return err
+		}
+		c.admitted, c.home = true, id.Wiki
+	}
+	h := &hijacker{ResponseWriter: w, conn: c}
+	c.sock.frames.limits = &env.Limits
 	c.sock.limit, c.sock.timeout = env.Limits.OutboxBytes, env.Limits.WriteTimeout
 	c.sock.spawn = env.spawn
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{Subprotocols: []string{wire.Subprotocol}, InsecureSkipVerify: true})
 	if err != nil {
-		if h.socket.Conn != nil {
-			h.socket.Conn.Close()
+		if c.sock.Conn != nil {
+			c.sock.Conn.Close()
 		}
-		return
+		c.dismiss()
+		return nil
 	}
-	ws.SetReadLimit(-1) // read counts by itself, to close with the protocol's own reason
+	ws.SetReadLimit(-1) // the inspector counts, to close with the protocol's own reason
 	c.ws = ws
 	c.start()
+	return nil
 }
 
 // hijacker hands the library the connection's socket in place of net/http's connection, and turns the library's refusals into the relay's form.
 type hijacker struct {
 	http.ResponseWriter
-	socket *socket
-	code   int
+	conn *Conn
+	code int
 }
 
 func (h *hijacker) WriteHeader(code int) {
@@ -68,6 +77,9 @@ func (h *hijacker) WriteHeader(code int) {
 }
 
 func (h *hijacker) Write(text []byte) (int, error) {
+	if h.conn.sock.Conn != nil {
+		return 0, http.ErrHijacked
+	}
 	WriteError(h.ResponseWriter, h.code, wire.NewError(wire.BadRequest, strings.TrimSpace(string(text))))
 	return len(text), nil
 }
@@ -77,15 +89,24 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := h.socket
+	s := &h.conn.sock
 	s.Conn, s.fd = nc, plainFD(nc)
+	if g, ok := nc.(Guest); ok {
+		if !g.Upgraded(h.conn.evict) { // the descriptor may be another connection's already
+			return nil, nil, net.ErrClosed
+		}
+		if h.conn.admitted {
+			g.Known()
+		}
+	}
 	if early, _ := rw.Reader.Peek(rw.Reader.Buffered()); len(early) > 0 {
 		s.prefix = bytes.Clone(early)
 	}
-	return s, bufio.NewReadWriter(bufio.NewReaderSize(s, readBytes), bufio.NewWriterSize(s, writeBytes)), nil
+	return guarded{s}, bufio.NewReadWriter(bufio.NewReaderSize(s, readBytes), bufio.NewWriterSize(s, writeBytes)), nil
 }
 
-// WriteError answers an HTTP request with an error in the protocol's form.
+// WriteError answers an HTTP request with an error in the protocol's form. It ends the HTTP connection: a proxy that has taken the request for a
+// handshake, and what follows for a socket, must not have that taken for requests here.
 func WriteError(w http.ResponseWriter, status int, e *wire.Error) {
 	var body struct {
 		Error struct {
@@ -94,7 +115,12 @@ func WriteError(w http.ResponseWriter, status int, e *wire.Error) {
 		} `json:"error"`
 	}
 	body.Error.Code, body.Error.Message = e.Code, e.Message
-	text, _ := json.Marshal(body) // strings cannot fail
+	text, _ := json.Marshal(body)         // strings cannot fail
+	w.Header().Set("Connection", "close") // net/http looks at the first of these lines only
+	if status == http.StatusUpgradeRequired {
+		w.Header().Add("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -11,24 +11,26 @@ func (c *Conn) envelope(data []byte) {
 	e, err := codec.ParseEnvelope(data, c.env.Limits.Limits)
 	if err != nil {
 		c.env.BadFrames.Add(1)
-		c.drop("malformed envelope", err)
+		c.env.Warn("malformed envelope", "malformed envelope", "error", err.Error(), "remote", c.remote)
 		return
 	}
 	if e.From != "" {
-		c.env.Hub.OnlyClient(c.member, e.From)
+		if !c.env.Hub.OnlyClient(c.member, e.From) {
+			c.refused(wire.OpRegister, "", notYours)
+			return
+		}
 	}
 	if e.Type == wire.TypeRegister {
 		return
 	}
 	k, err := c.env.Auth.Send(&c.identity, e.Type)
 	if err == nil {
+		err = c.spend()
+	}
+	if err == nil {
 		_, err = c.publish(k, e)
 	}
 	if err != nil {
-		c.drop("envelope not forwarded", err)
+		c.refused(wire.OpSend, e.Type, err)
 	}
-}
-
-func (c *Conn) drop(what string, err *wire.Error) {
-	c.env.Warn(what, what, "error", err.Error(), "remote", c.remote)
 }

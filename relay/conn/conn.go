@@ -5,9 +5,9 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
+	mathrand "math/rand/v2"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/coder/websocket"
 
@@ -19,10 +19,11 @@ import (
 )
 
 const (
-	badFrames  = 10               // a v1 connection ends with this one
-	expireWarn = 60 * time.Second // before a token's end the client is told to refresh it
-	expireHold = 60 * time.Second // after it the connection is still kept, for a client that is refreshing
-	lingerFor  = time.Second      // how long a peer that broke the protocol may take to read why it was closed
+	badFrames = 10 // a v1 connection ends with this one
+
+	expireWarn   = 60 * time.Second // before a token's end, at the latest, the client is told to refresh it
+	expireSpread = 10 * time.Minute // and at most so much earlier
+	expireHold   = 60 * time.Second // after it the connection is still kept, for a client that is refreshing
 )
 
 // Conn is one connection. Its own goroutine reads, and does what the frames say; the sweeper and the server look at it from outside.
@@ -39,14 +40,19 @@ type Conn struct {
 	opened   time.Time
 	session  string // set by connect
 	bad      int    // malformed frames
-	place    int    // in Env.conns; guarded by Env.mu
+	admitted bool   // it counts in Env.room, as one of the wiki home
+	home     string
+	place    int // in Env.conns; guarded by Env.mu
 
 	mu        sync.Mutex // guards what follows; only the connection's own goroutine changes it
 	identity  auth.Identity
 	connected bool
-	warned    bool // the client was told that its token runs out
+	warned    bool              // the client was told that its token runs out
+	granted   map[string]*grant // by types that it has subscribed to with a subscription token
 
-	pinged time.Time // the sweeper's own
+	pinged time.Time // the sweeper's own, as what follows
+	warnAt time.Time // when the client is told that its token runs out
+	warnOf time.Time // for the token that runs out then
 }
 
 func (c *Conn) start() {
@@ -56,12 +62,14 @@ func (c *Conn) start() {
 		sees = func(k engine.Key) bool { return c.env.Auth.Sees(&c.identity, k) }
 	}
 	c.member = hub.NewMember(&c.sock, sees)
+	c.env.Hub.SetOwner(c.member, hub.Owner{Wiki: c.identity.Wiki, User: c.identity.User})
 	c.delivery = c.env.Hub.NewDelivery(c.member)
 	c.deliver = c.delivery.Deliver
 	c.sock.onRead = c.delivery.Flush
 	c.sock.seen.Store(c.opened.UnixNano())
 	if !c.env.add(c) {
 		c.ws.CloseNow()
+		c.dismiss()
 	}
 }
 
@@ -71,6 +79,7 @@ func (c *Conn) serve() {
 		c.env.Hub.Drop(c.member)
 		c.delivery.Flush()
 		c.ws.CloseNow()
+		c.dismiss()
 		c.env.remove(c, c.closeCode())
 	}()
 	defer func() {
@@ -85,7 +94,7 @@ func (c *Conn) serve() {
 			err = c.read(typ, r)
 		}
 		if err != nil {
-			c.linger(err)
+			c.linger()
 			return
 		}
 	}
@@ -98,18 +107,14 @@ var readPool = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &
 func (c *Conn) read(typ websocket.MessageType, r io.Reader) error {
 	buf := readPool.Get().(*[]byte)
 	defer readPool.Put(buf)
-	b, limit := (*buf)[:0], c.env.Limits.FrameBytes
+	b := (*buf)[:0]
 	for {
 		if len(b) == cap(b) {
 			b = append(b, 0)[:len(b)]
 		}
 		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
-		if *buf = b; len(b) > limit {
-			c.sock.end(wire.CloseTooLarge)
-			_, err = io.Copy(io.Discard, r) // until the peer has seen it
-			return err
-		}
+		*buf = b
 		if err == io.EOF {
 			break
 		}
@@ -123,8 +128,8 @@ func (c *Conn) read(typ websocket.MessageType, r io.Reader) error {
 	switch {
 	case typ != websocket.MessageText:
 		c.sock.end(wire.CloseBadProtocol)
-	case !utf8.Valid(b):
-		c.sock.end(wire.CloseNotUTF8)
+	case !c.sock.rates.commands.take(c.env.Limits.Commands, time.Now(), 1):
+		c.sock.end(wire.CloseRateLimited)
 	case c.classic:
 		c.envelope(b)
 	default:
@@ -134,14 +139,10 @@ func (c *Conn) read(typ websocket.MessageType, r io.Reader) error {
 	return nil
 }
 
-// linger gives a peer whose frames the library could not go on with the time to read the close frame: to close a socket with unread input
-// makes the kernel throw away what the peer has not read yet.
-func (c *Conn) linger(err error) {
-	if at, _ := c.sock.sealedSince(); at.IsZero() || c.sock.readErr != nil || websocket.CloseStatus(err) >= 0 {
-		return
-	}
-	if c.sock.Conn.SetReadDeadline(time.Now().Add(lingerFor)) == nil {
-		io.CopyN(io.Discard, c.sock.Conn, 1<<20)
+// linger waits for a peer that is closed for what it has sent to read why.
+func (c *Conn) linger() {
+	if at, _ := c.sock.sealedSince(); !at.IsZero() && c.sock.readErr == nil && (!c.sock.frames.closed || c.sock.rude.Load()) {
+		c.sock.linger()
 	}
 }
 
@@ -174,19 +175,6 @@ func (c *Conn) Reconnect(after time.Duration) {
 	}
 }
 
-// Recheck ends the connection when a subscription of its is not what it would be given now, because the registered wikis have changed.
-func (c *Conn) Recheck() {
-	c.mu.Lock()
-	id := c.identity
-	c.mu.Unlock()
-	for _, k := range c.member.Subscriptions() {
-		if now, err := c.env.Auth.Subscribe(&id, k.Type); err != nil || now != k {
-			c.sock.end(wire.CloseUnauthorized)
-			return
-		}
-	}
-}
-
 // sweep does what is due at now.
 func (c *Conn) sweep(now time.Time) {
 	l := &c.env.Limits
@@ -198,12 +186,11 @@ func (c *Conn) sweep(now time.Time) {
 	}
 	seen := time.Unix(0, c.sock.seen.Load())
 	silent := now.Sub(seen)
-	c.mu.Lock()
-	connected, expires, warned := c.connected, c.identity.Expires, c.warned
-	c.warned = warned || !expires.IsZero() && !now.Add(expireWarn+c.env.SweepEvery()).Before(expires)
-	warn := c.warned && !warned && !c.classic
-	c.mu.Unlock()
+	connected, expires, warn := c.due(now)
+	begun := c.sock.begun.Load()
 	switch {
+	case begun != 0 && now.Sub(time.Unix(0, begun)) >= l.MessageTimeout:
+		c.sock.end(wire.CloseIncomplete)
 	case !connected && now.Sub(c.opened) >= l.ConnectTimeout:
 		c.sock.end(wire.CloseNoConnect)
 	case silent >= l.PingTimeout:
@@ -214,10 +201,38 @@ func (c *Conn) sweep(now time.Time) {
 		c.pinged = now
 		c.send(hub.Ping)
 	}
+	c.sweepGrants(now)
 	if warn {
-		left := min(expireWarn, max(0, expires.Sub(now)+time.Second-1))
+		left := max(0, expires.Sub(now)+time.Second-1)
 		c.say(`{"op":"expire","seconds":`, uint64(left/time.Second), "}")
 	}
+}
+
+// due returns whether the connection is connected, when its token runs out, and whether now is the moment to say so.
+func (c *Conn) due(now time.Time) (connected bool, expires time.Time, warn bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	expires = c.identity.Expires
+	if expires.IsZero() || c.classic {
+		return c.connected, expires, false
+	}
+	if !expires.Equal(c.warnOf) {
+		c.warnOf, c.warnAt = expires, warnTime(now, c.identity.Issued, expires).Add(-c.env.SweepEvery())
+	}
+	warn = !c.warned && !now.Before(c.warnAt)
+	c.warned = c.warned || warn
+	return c.connected, expires, warn
+}
+
+// warnTime chooses at random when the client of a token is told to refresh it: many pages may have one token, from a cache, and must not all ask the
+// wiki at once.
+func warnTime(now, issued, expires time.Time) time.Time {
+	life := expires.Sub(issued)
+	last := expires.Add(-min(expireWarn, life/4))
+	if spread := min(life/10, expireSpread, last.Sub(now)); spread > 0 {
+		last = last.Add(-mathrand.N(spread))
+	}
+	return last
 }
 
 // send queues a frame and writes it, from outside of the connection's goroutine.
@@ -234,6 +249,9 @@ func (c *Conn) say(before string, n uint64, after string) {
 
 // publish hands e over to everybody who wants it, and returns its offset. e may alias the read buffer: delivering it copies it.
 func (c *Conn) publish(k engine.Key, e codec.Envelope) (uint64, *wire.Error) {
+	if !c.env.visitors.Allow(c.identity.Wiki, c.env.Limits.WikiMessages, 1) {
+		return 0, wire.NewError(wire.RateLimited, "the visitors of this wiki send more than the relay takes")
+	}
 	m := engine.Message{Key: k, Message: codec.Message{Envelope: e, User: c.identity.User}}
 	if err := c.env.Engine.Publish(&m, c.deliver); err != nil {
 		c.env.Log.Error("publish", "error", err)

@@ -22,10 +22,19 @@ type Env struct {
 	Log    *slog.Logger
 	Warn   func(about, message string, attrs ...any) // logs a warning, but those about the same thing only now and then
 
+	// Capacity is how many connections that have said who they are there may be, of all wikis together; 0: any number.
+	Capacity int
+
+	Refusals Refusals
+	visitors Quotas // messages that visitors send
+
 	Published, BadFrames, Panics atomic.Uint64 // messages accepted; frames refused as malformed; faults caught
+
+	users userRates
 
 	mu     sync.Mutex
 	conns  []*Conn
+	room   room
 	shut   bool
 	closes map[int]uint64
 	wg     sync.WaitGroup
@@ -107,6 +116,8 @@ func (e *Env) Closes(f func(code string, n uint64)) {
 // Sweep does for every connection what is due at now: pings, ends the silent, those without connect and those whose token has run out. It is to be
 // called every [Env.SweepEvery].
 func (e *Env) Sweep(now time.Time) {
+	e.countWikis()
+	e.users.sweep(now)
 	for _, c := range e.All() {
 		c.sweep(now)
 	}
@@ -115,7 +126,7 @@ func (e *Env) Sweep(now time.Time) {
 // SweepEvery returns how often Sweep must be called to be in time for the limits.
 func (e *Env) SweepEvery() time.Duration {
 	l := e.Limits
-	return max(time.Millisecond, min(time.Second, l.ConnectTimeout/4, l.PingInterval/4, l.PingTimeout/4, l.WriteTimeout/4))
+	return max(time.Millisecond, min(time.Second, l.ConnectTimeout/4, l.MessageTimeout/4, l.PingInterval/4, l.PingTimeout/4, l.WriteTimeout/4))
 }
 
 // Wait waits until all connections have ended.

@@ -18,7 +18,9 @@ type Limits struct {
 	WriteTimeout   time.Duration // a blocked write that makes no headway ends the connection with 4000
 	Bytes          Rate          // what a connection may send, in bytes; past it: close 4003
 	Messages       Rate          // messages that it may send; past it they are refused, and after as many refused ones: close 4003
-	Commands       Rate          // commands of any kind, in mode v1; past it: close 4003
+	Commands       Rate          // text frames of any kind, in either mode; past it: close 4003
+	WikiPublishes  Rate          // messages that one wiki may publish; past it: 429
+	WikiMessages   Rate          // messages that the visitors of one wiki may send together; past it they are refused
 	Pings          Rate          // pings and pongs of WebSocket and of the protocol together; past it: close 4003
 }
 
@@ -45,6 +47,8 @@ func DefaultLimits() Limits {
 		Bytes:          Rate{64 << 10, 1 << 20},
 		Messages:       Rate{20, 120},
 		Commands:       Rate{100, 1500},
+		WikiPublishes:  Rate{5000, 50000},
+		WikiMessages:   Rate{5000, 50000},
 		Pings:          Rate{1, 10},
 	}
 }

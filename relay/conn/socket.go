@@ -42,7 +42,9 @@ type socket struct {
 	onRead  func() // called before each Read, which may wait
 	spawn   func(func())
 	seen    atomic.Int64 // time of the last Read that got something, in Unix nanoseconds
+	begun   atomic.Int64 // time when what the peer has not completed yet began, a message or a frame; 0: nothing
 	readErr error        // of the last Read; the reader's own
+	guard                // the reader's own
 
 	mu      sync.Mutex
 	state   int
@@ -59,21 +61,6 @@ type socket struct {
 }
 
 var _ hub.Outbox = (*socket)(nil)
-
-func (s *socket) Read(p []byte) (int, error) {
-	if len(s.prefix) > 0 {
-		n := copy(p, s.prefix)
-		s.prefix = s.prefix[n:]
-		return n, nil
-	}
-	s.onRead()
-	n, err := s.Conn.Read(p)
-	if n > 0 {
-		s.seen.Store(time.Now().UnixNano())
-	}
-	s.readErr = err
-	return n, err
-}
 
 // Write queues a copy of p, which is one control frame of the library, and flushes. It does not wait. After a close frame it does nothing: the
 // library's own answer to the peer's close comes too late.

@@ -3,8 +3,10 @@ package conn
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"mediawiki-websocket/relay/auth"
+	"mediawiki-websocket/relay/engine"
 	"mediawiki-websocket/relay/hub"
 	"mediawiki-websocket/relay/wire"
 	"mediawiki-websocket/relay/wire/codec"
@@ -34,6 +36,7 @@ func (c *Conn) command(data []byte) {
 		err = c.obey(&cmd)
 	}
 	if err != nil {
+		c.refused(cmd.Op, cmd.Type, err)
 		c.refuse(cmd.ID, err)
 	}
 }
@@ -54,6 +57,9 @@ func (c *Conn) obey(cmd *codec.Command) *wire.Error {
 	case wire.OpRefresh:
 		return c.refresh(cmd)
 	case wire.OpPing:
+		if !c.allowPing() {
+			return nil
+		}
 		if cmd.ID != 0 {
 			c.reply(cmd.ID, nil)
 		} else {
@@ -76,8 +82,11 @@ func (c *Conn) connect(cmd *codec.Command) *wire.Error {
 	case err == nil && id.Token && !c.env.Auth.FromOrigin(&id, c.origin):
 		err, why = wire.NewError(wire.Forbidden, "this page's origin is not one of the token's wiki"), wire.CloseOrigin
 		c.env.Warn("origin "+c.origin, "forbidden origin: add it to $wgWebSocketOrigins of the wiki", "origin", Cut(c.origin), "wiki", id.Wiki)
+	case err == nil:
+		err, why = c.admit(id.Wiki), wire.CloseFull
 	}
 	if err != nil {
+		c.refused(cmd.Op, "", err)
 		c.refuse(cmd.ID, err)
 		c.finish(why)
 		return nil
@@ -85,9 +94,14 @@ func (c *Conn) connect(cmd *codec.Command) *wire.Error {
 	c.mu.Lock()
 	c.identity, c.connected = id, true
 	c.mu.Unlock()
+	if c.env.Auth.Revoked(&id) { // meanwhile
+		c.finish(wire.CloseUnauthorized)
+		return nil
+	}
 	c.session = newSession()
+	c.env.Hub.SetOwner(c.member, hub.Owner{Wiki: id.Wiki, User: id.User})
 	for _, client := range cmd.Clients {
-		c.env.Hub.AddClient(c.member, client)
+		c.env.Hub.AddClient(c.member, client) // one that belongs to somebody else is left out: sending from it will be refused
 	}
 	ok := codec.AppendString([]byte(`"session":`), c.session)
 	ok = codec.AppendString(append(ok, `,"wiki":`...), id.Wiki)
@@ -111,23 +125,32 @@ func (c *Conn) register(cmd *codec.Command) *wire.Error {
 	if clients := c.env.Hub.Clients(c.member); len(clients) >= c.env.Limits.Clients && !slices.Contains(clients, cmd.Client) {
 		return wire.NewError(wire.Limit, "a connection carries at most "+strconv.Itoa(c.env.Limits.Clients)+" clients")
 	}
-	c.env.Hub.AddClient(c.member, cmd.Client)
+	if !c.env.Hub.AddClient(c.member, cmd.Client) {
+		return notYours
+	}
 	c.reply(cmd.ID, nil)
 	return nil
 }
 
+var notYours = wire.NewError(wire.Forbidden, "the client id belongs to a connection of another user")
+
 func (c *Conn) subscribe(cmd *codec.Command) *wire.Error {
-	k, err := c.env.Auth.Subscribe(&c.identity, cmd.Type)
+	k, took, err := c.allowed(cmd.Type, cmd.Token)
 	if err != nil {
 		return err
 	}
 	if n := c.member.Len(); n >= c.env.Limits.Types && !c.member.Subscribed(k) {
 		return wire.NewError(wire.Limit, "a connection subscribes to at most "+strconv.Itoa(c.env.Limits.Types)+" types")
 	}
+	c.setGrant(cmd.Type, took)
 	c.env.Engine.At(k, cmd.Since, func(now codec.Position, recovered bool) {
 		c.env.Hub.Join(c.member, k)
-		if now, err := c.env.Auth.Subscribe(&c.identity, cmd.Type); err != nil || now != k {
-			c.sock.end(wire.CloseUnauthorized) // the registered wikis have changed meanwhile, see Recheck
+		var again engine.Key
+		if again, _, err = c.allowed(cmd.Type, cmd.Token); err == nil && again != k {
+			err = wire.NewError(wire.Unavailable, "the wiki has just changed who may do what: subscribe again")
+		}
+		if err != nil {
+			c.env.Hub.Leave(c.member, k)
 			return
 		}
 		ok := codec.AppendString([]byte(`"epoch":`), now.Epoch)
@@ -135,7 +158,7 @@ func (c *Conn) subscribe(cmd *codec.Command) *wire.Error {
 		ok = strconv.AppendBool(append(ok, `,"recovered":`...), recovered)
 		c.reply(cmd.ID, ok)
 	})
-	return nil
+	return err
 }
 
 func (c *Conn) unsubscribe(cmd *codec.Command) *wire.Error {
@@ -144,6 +167,7 @@ func (c *Conn) unsubscribe(cmd *codec.Command) *wire.Error {
 			c.env.Hub.Leave(c.member, k)
 		}
 	}
+	c.setGrant(cmd.Type, nil)
 	c.reply(cmd.ID, nil)
 	return nil
 }
@@ -159,6 +183,9 @@ func (c *Conn) sendMessage(cmd *codec.Command) *wire.Error {
 		e.From = clients[0]
 	}
 	k, err := c.env.Auth.Send(&c.identity, e.Type)
+	if err == nil {
+		err = c.spend()
+	}
 	if err != nil {
 		return err
 	}
@@ -183,6 +210,10 @@ func (c *Conn) refresh(cmd *codec.Command) *wire.Error {
 	c.mu.Lock()
 	c.identity, c.warned = id, false
 	c.mu.Unlock()
+	if c.env.Auth.Revoked(&id) { // meanwhile
+		c.finish(wire.CloseUnauthorized)
+		return nil
+	}
 	c.reply(cmd.ID, appendUint([]byte(`"expires":`), uint64(id.Expires.Unix())))
 	c.Recheck()
 	return nil
@@ -211,9 +242,10 @@ func (c *Conn) finish(why wire.Close) {
 	c.delivery.Flush()
 }
 
-// Cut returns a peer's text, shortened for the log.
+// Cut returns a peer's text for the log: shortened, and without the one control character that slog does not escape.
 func Cut(s string) string {
 	const most = 256
+	s = strings.ReplaceAll(s, "\x7f", `\x7f`)
 	if len(s) > most {
 		return s[:most] + "…"
 	}

@@ -25,6 +25,14 @@ func (l *Log) String() string {
 	return l.text.String()
 }
 
+// Take returns what was logged since the last time, and forgets it.
+func (l *Log) Take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.text.Reset()
+	return l.text.String()
+}
+
 // pipeListener accepts the other ends of the pipes that dial makes.
 type pipeListener struct {
 	conns chan net.Conn

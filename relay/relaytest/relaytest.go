@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -27,9 +28,9 @@ import (
 // Patience is how long a test waits for what must come.
 const Patience = leak.Patience
 
-// Wiki returns a wiki whose key is made from its id, with one origin.
-func Wiki(id, origin string, private bool) *auth.Wiki {
-	w, err := auth.ParseWiki(id, Registration(id, origin, private))
+// Wiki returns a wiki whose key is made from its id, with one origin, and with what more there is to its registration.
+func Wiki(id, origin string, private bool, more ...map[string]any) *auth.Wiki {
+	w, err := auth.ParseWiki(id, Registration(id, origin, private, more...))
 	if err != nil {
 		panic(err) // the test's own mistake
 	}
@@ -37,8 +38,12 @@ func Wiki(id, origin string, private bool) *auth.Wiki {
 }
 
 // Registration returns the body of PUT /api/wikis/{id} for [Wiki].
-func Registration(id, origin string, private bool) []byte {
-	body, err := json.Marshal(map[string]any{"key": base64.StdEncoding.EncodeToString(Key(id)), "origins": []string{origin}, "private": private})
+func Registration(id, origin string, private bool, more ...map[string]any) []byte {
+	members := map[string]any{"key": base64.StdEncoding.EncodeToString(Key(id)), "origins": []string{origin}, "private": private}
+	for _, m := range more {
+		maps.Copy(members, m)
+	}
+	body, err := json.Marshal(members)
 	if err != nil {
 		panic(err)
 	}

@@ -122,6 +122,9 @@ func removeStale(path string) error {
 
 // unlock lets the next relay in.
 func (s *Server) unlock() {
+	if err := s.auth.Revocations.Close(); err != nil {
+		s.log.Error("close the file of revoked tokens", "error", err)
+	}
 	if s.lock != nil {
 		s.lock.Close()
 	}

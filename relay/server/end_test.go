@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -57,37 +56,6 @@ func TestDrainSpreadsTheClients(t *testing.T) {
 	}
 	if _, err := os.Stat(r.Control); err == nil {
 		t.Error("the control socket is still there")
-	}
-}
-
-func TestConnectionsThatBreakOffLeaveNothing(t *testing.T) {
-	r := relaytest.Start(t, farm)
-	r.V1(t, "", "warm").CloseNow()
-	r.Await(t, "end", func(s relaytest.Stats) bool { return s.Connections == 0 })
-	before := runtime.NumGoroutine()
-	for i := range 300 {
-		switch i % 3 {
-		case 0: // within the handshake
-			c, err := net.Dial("tcp", r.Addresses()[0].String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Write([]byte("GET / HTTP/1.1\r\n"))
-			c.Close()
-		case 1:
-			c, _ := raw(t, r, wire.Subprotocol, `{"id":1,"op":"connect","clients":["x"]}`, `{"id":2,"op":"subscribe","type":"T"}`)
-			c.Close()
-		case 2: // within a frame
-			c, _ := raw(t, r, "", `{"type":"Register","from":"y"}`)
-			c.Write([]byte{0x81, 0xfe, 0x10})
-			c.Close()
-		}
-	}
-	r.Await(t, "end", func(s relaytest.Stats) bool { return s.Connections+s.Clients+s.Types == 0 })
-	for end := time.Now().Add(relaytest.Patience); runtime.NumGoroutine() > before+2; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
-		}
 	}
 }
 

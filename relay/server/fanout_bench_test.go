@@ -14,7 +14,7 @@ import (
 func BenchmarkFanOut(b *testing.B) {
 	for _, n := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			r := relaytest.Start(b, farm)
+			r := relaytest.Start(b, generous)
 			for range n {
 				c, err := net.Dial("tcp", r.Addresses()[0].String())
 				if err != nil {

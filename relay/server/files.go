@@ -1,11 +1,13 @@
 package server
 
 import (
+	"container/list"
 	"net"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
+
+	"mediawiki-websocket/relay/conn"
 )
 
 const (
@@ -15,10 +17,15 @@ const (
 	retryAfter = 5
 )
 
-// fileBudget keeps connections from using up the open files that the system allows: a relay without a free one could neither save nor log.
+// fileBudget keeps connections from using up the open files that the system allows: a relay without a free one could neither save nor log. Peers
+// that have not said who they are, in whatever stage of whatever protocol, may have a quarter of them; when there are more, those that have been
+// there for longest end, so that peers that only hold places never keep out one that goes on.
 type fileBudget struct {
-	max  int
-	open atomic.Int64
+	max int
+
+	mu        sync.Mutex
+	open      int
+	strangers list.List // of *countedConn, the oldest first
 }
 
 // newFileBudget raises the limit of open files as far as it goes.
@@ -39,6 +46,25 @@ func newFileBudget() *fileBudget {
 // sockets is how many WebSocket connections there may be.
 func (b *fileBudget) sockets() int { return max(1, b.max-reserveFiles) }
 
+// enter takes c in, as a stranger, and returns what must be called to make room for it. It reports false when only connections are open that have
+// said who they are.
+func (b *fileBudget) enter(c *countedConn) (end func(), ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	full := b.open >= max(1, b.max-reserveFiles/2)
+	if full || b.strangers.Len() >= max(1, b.sockets()/4) {
+		oldest := b.strangers.Front()
+		if oldest == nil {
+			return nil, false
+		}
+		victim := b.strangers.Remove(oldest).(*countedConn)
+		victim.place, end = nil, victim.end
+	}
+	b.open++
+	c.place, c.end = b.strangers.PushBack(c), func() { c.Close() }
+	return end, true
+}
+
 // limit returns l, which turns connections away when half of the reserve is used up.
 func (b *fileBudget) limit(l net.Listener) net.Listener { return &limitListener{l, b} }
 
@@ -55,20 +81,51 @@ func (l *limitListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l.budget.open.Add(1) <= int64(max(1, l.budget.max-reserveFiles/2)) {
-			return &countedConn{Conn: c, budget: l.budget}, nil
+		counted := &countedConn{Conn: c, budget: l.budget}
+		if end, ok := l.budget.enter(counted); ok {
+			if end != nil {
+				end()
+			}
+			return counted, nil
 		}
 		c.SetWriteDeadline(time.Now().Add(time.Millisecond))
 		c.Write([]byte(full)) // a new connection has room for it; if not, the peer sees only the end
 		c.Close()
-		l.budget.open.Add(-1)
 	}
 }
 
+// countedConn is a connection that counts in a budget. Its fields are guarded by the budget's lock.
 type countedConn struct {
 	net.Conn
 	budget *fileBudget
-	once   sync.Once
+	place  *list.Element // among the strangers; nil: it is none, any more
+	end    func()
+	closed bool
+}
+
+var _ conn.Guest = (*countedConn)(nil)
+
+// Upgraded implements [conn.Guest].
+func (c *countedConn) Upgraded(end func()) bool {
+	c.budget.mu.Lock()
+	defer c.budget.mu.Unlock()
+	c.end = end
+	return c.place != nil
+}
+
+// Known implements [conn.Guest].
+func (c *countedConn) Known() {
+	c.budget.mu.Lock()
+	defer c.budget.mu.Unlock()
+	c.forget()
+}
+
+// forget takes c out of the strangers. The caller holds the budget's lock.
+func (c *countedConn) forget() {
+	if c.place != nil {
+		c.budget.strangers.Remove(c.place)
+	}
+	c.place, c.end = nil, nil
 }
 
 // Plain returns the TCP connection of a peer that does not speak TLS, and otherwise nil.
@@ -81,6 +138,12 @@ func (c *countedConn) Plain() *net.TCPConn {
 }
 
 func (c *countedConn) Close() error {
-	c.once.Do(func() { c.budget.open.Add(-1) })
+	c.budget.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		c.budget.open--
+		c.forget()
+	}
+	c.budget.mu.Unlock()
 	return c.Conn.Close()
 }

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"os"
 	"testing"
 
 	"mediawiki-websocket/relay/config"
@@ -8,7 +9,13 @@ import (
 	"mediawiki-websocket/relay/relaytest/leak"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) {
+	if address := os.Getenv(floodVariable); address != "" {
+		floodFrom(address, os.Getenv(floodVariable+"_NAME"))
+		return
+	}
+	leak.Main(m)
+}
 
 const (
 	publicOrigin  = "https://a.example"

@@ -2,9 +2,7 @@ package server
 
 import (
 	"net/http"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -14,7 +12,7 @@ import (
 )
 
 // wikiBytes is the longest registration of a wiki.
-const wikiBytes = 64 << 10
+const wikiBytes = 256 << 10
 
 // wiki registers a wiki (PUT) or says whether it is registered just so (HEAD with If-None-Match: 304).
 func (s *Server) wiki(w http.ResponseWriter, r *http.Request) {
@@ -43,54 +41,20 @@ func (s *Server) wiki(w http.ResponseWriter, r *http.Request) {
 		refuse(w, wire.NewError(wire.BadRequest, err.Error()))
 		return
 	}
-	moved, err := s.auth.Wikis.Put(wiki)
+	changed, err := s.auth.Wikis.Put(wiki)
 	if err != nil {
 		s.log.Error("register a wiki", "wiki", id, "error", err)
 		refuse(w, wire.NewError(wire.Unavailable, "the relay could not save the registration: see its log"))
 		return
 	}
 	s.log.Info("wiki registered", "wiki", id, "origins", wiki.Origins, "private", wiki.Private)
-	if moved {
+	if changed {
 		for _, c := range s.env.All() {
 			c.Recheck()
 		}
 	}
 	w.Header().Set("ETag", `"`+wiki.ETag+`"`)
 	writeJSON(w, map[string]string{"etag": wiki.ETag})
-}
-
-type wikiStats struct {
-	Connections int      `json:"connections"`
-	Clients     int      `json:"clients"`
-	Origins     []string `json:"origins"`
-	Private     bool     `json:"private"`
-}
-
-// stats shows the relay's state, for people. It has no keys.
-func (s *Server) stats(w http.ResponseWriter, _ *http.Request) {
-	wikis := make(map[string]*wikiStats)
-	for _, wiki := range s.auth.Wikis.All() {
-		wikis[wiki.ID] = &wikiStats{Origins: append([]string{}, wiki.Origins...), Private: wiki.Private}
-	}
-	conns := s.env.All()
-	for _, c := range conns {
-		if wiki := wikis[c.Wiki()]; wiki != nil {
-			wiki.Connections++
-			wiki.Clients += c.Clients()
-		}
-	}
-	h := s.hub.Stats()
-	writeJSON(w, map[string]any{
-		"version":     config.Version,
-		"pid":         os.Getpid(),
-		"uptime":      int(time.Since(s.started).Seconds()),
-		"connections": len(conns),
-		"clients":     h.Clients,
-		"types":       h.Types,
-		"published":   s.env.Published.Load(),
-		"delivered":   h.Delivered,
-		"wikis":       wikis,
-	})
 }
 
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {

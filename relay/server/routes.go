@@ -12,16 +12,18 @@ import (
 	"mediawiki-websocket/relay/wire"
 )
 
-// routes is every URL of the relay. Those for the operator and for registering are on the control socket only.
+// routes is every URL of the relay. Those for the operator and for registering are on the control socket only; on the
+// other ports who asks needs a token.
 func (s *Server) routes(control bool) http.Handler {
 	r := mux.NewRouter().SkipClean(true)
 	r.Handle("/", only(s.upgrade, "GET"))
 	r.Handle("/websocket", only(s.upgrade, "GET"))
 	r.Handle("/websocket:{port:[0-9]+}", only(s.upgrade, "GET"))
 	r.Handle("/api/publish", only(s.publish, "POST"))
+	r.Handle("/api/disconnect", only(s.disconnect, "POST"))
+	r.Handle("/api/stats", only(s.stats(control), "GET"))
 	if control {
 		r.Handle("/api/wikis/{id:.+}", only(s.wiki, "PUT", "HEAD"))
-		r.Handle("/api/stats", only(s.stats, "GET"))
 		r.Handle("/healthz", only(s.healthz, "GET", "HEAD"))
 		r.Handle("/readyz", only(s.readyz, "GET", "HEAD"))
 		r.Handle("/metrics", only(s.metrics.ServeHTTP, "GET"))

@@ -173,7 +173,7 @@ func TestEverySpellingOfTheURL(t *testing.T) {
 			}
 		}
 	}
-	for _, url := range []string{"/websocket/", "/websocket:", "/websocket:x", "/ws", "//", "/api/stats", "/metrics", "/healthz", "/readyz", "/api/wikis/a:", "/debug/pprof/"} {
+	for _, url := range []string{"/websocket/", "/websocket:", "/websocket:x", "/ws", "//", "/metrics", "/healthz", "/readyz", "/api/wikis/a:", "/debug/pprof/"} {
 		if _, answer, err := r.TryDial(url, ""); err == nil || answer == nil || answer.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %v %v, want 404", url, answer, err)
 		}

@@ -27,6 +27,7 @@ const (
 	requestTimeout = 10 * time.Second
 	idleTimeout    = 30 * time.Second
 	headerBytes    = 16 << 10
+	headerSlop     = 4 << 10 // net/http reads so much more than it is told
 )
 
 const (
@@ -47,6 +48,8 @@ type Server struct {
 	ready   atomic.Bool
 	files   *fileBudget
 	metrics http.Handler
+
+	publishes conn.Quotas
 
 	public, control *http.Server
 	lock            *os.File
@@ -69,7 +72,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, warn: &sampler{log: log}, started: time.Now(), stop: make(chan struct{}), failed: make(chan error, 3)}
 	s.auth = &auth.Auth{Wikis: wikis, Open: cfg.Open}
 	s.engine, s.hub, s.files = engine.NewMemory(), hub.New(), newFileBudget()
-	s.env = &conn.Env{Limits: cfg.Limits, Auth: s.auth, Hub: s.hub, Engine: s.engine, Log: log, Warn: s.warn.warn}
+	s.env = &conn.Env{Limits: cfg.Limits, Auth: s.auth, Hub: s.hub, Engine: s.engine, Log: log, Warn: s.warn.warn, Capacity: s.files.sockets()}
 	s.metrics = s.newMetrics()
 	s.public, s.control = s.httpServer(s.routes(false)), s.httpServer(s.routes(true))
 	return s, nil
@@ -82,7 +85,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		ReadTimeout:       requestTimeout,
 		WriteTimeout:      requestTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    headerBytes,
+		MaxHeaderBytes:    headerBytes - headerSlop,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }
@@ -92,7 +95,11 @@ func (s *Server) Open() error {
 	if err := s.takeLock(); err != nil {
 		return err
 	}
-	listeners, err := s.listen()
+	err := s.openRevocations()
+	var listeners []net.Listener
+	if err == nil {
+		listeners, err = s.listen()
+	}
 	if err != nil {
 		s.unlock()
 		return err
@@ -115,6 +122,19 @@ func (s *Server) Open() error {
 	s.loops.Go(s.sweep)
 	s.ready.Store(true)
 	s.log.Info("relay started", "version", config.Version, "pid", os.Getpid(), "listen", s.addresses, "control", s.cfg.Control, "wikis", len(s.auth.Wikis.All()))
+	return nil
+}
+
+// openRevocations reads what was revoked before this start. The file is this relay's alone once it has the lock.
+func (s *Server) openRevocations() error {
+	revocations, skipped, err := auth.OpenRevocations(s.cfg.Revoked(), nil)
+	if err != nil {
+		return config.Fail(config.ExitUsage, "%v", err)
+	}
+	if skipped > 0 {
+		s.log.Warn("lines of the file of revoked tokens could not be read and are left out", "file", s.cfg.Revoked(), "lines", skipped)
+	}
+	s.auth.Revocations = revocations
 	return nil
 }
 

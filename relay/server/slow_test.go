@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 )
 
 // raw opens a connection whose bytes the test itself sees, and sends it the masked text frames (with a mask of zeros).
-func raw(t *testing.T, r *relaytest.Relay, subprotocol string, frames ...string) (net.Conn, *bufio.Reader) {
+func raw(t testing.TB, r *relaytest.Relay, subprotocol string, frames ...string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c, err := net.Dial("tcp", r.Addresses()[0].String())
 	if err != nil {
@@ -35,7 +36,8 @@ func raw(t *testing.T, r *relaytest.Relay, subprotocol string, frames ...string)
 
 // handshake returns a handshake with frames in the same write: what follows at once must not be lost.
 func handshake(subprotocol string, frames ...string) string {
-	request := "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+	request := "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 	if subprotocol != "" {
 		request += "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
 	}
@@ -80,42 +82,70 @@ func TestFramesRightBehindTheHandshakeCount(t *testing.T) {
 	}
 }
 
+// readAll reads n messages of T, which count from 0, and says what came instead of one. It calls arrived after each.
+func readAll(in *bufio.Reader, n int, arrived func(n int)) error {
+	for i := 0; i < n; {
+		op, text, err := readFrame(in)
+		switch {
+		case err != nil || op == 8:
+			return fmt.Errorf("ended at %d with %q: %w", i, text, err)
+		case op != 1 || strings.HasPrefix(text, `{"id":`):
+		case !strings.HasPrefix(text, fmt.Sprintf(`{"type":"T","msg":"%d x`, i)):
+			return fmt.Errorf("got %.60s, want %d", text, i)
+		default:
+			arrived(i)
+			i++
+		}
+	}
+	return nil
+}
+
 func TestReaderThatStopsHarmsNobodyElse(t *testing.T) {
 	r := relaytest.Start(t, func(c *config.Config) {
 		farm(c)
 		c.Limits.WriteTimeout = time.Second
+		c.Limits.OutboxBytes = 256 << 10
 	})
-	_, stopped := raw(t, r, wire.Subprotocol, `{"id":1,"op":"connect"}`, `{"id":2,"op":"subscribe","type":"T"}`)
-	var good []*relaytest.Client
-	for i := range 5 {
-		c := r.V1(t, "", fmt.Sprintf("WS%d", i))
-		c.Subscribe("T")
-		good = append(good, c)
+	const readers, messages, ahead = 199, 120, 5
+	subscribe := []string{`{"id":1,"op":"connect"}`, `{"id":2,"op":"subscribe","type":"T"}`}
+	_, stopped := raw(t, r, wire.Subprotocol, subscribe...)
+	var arrived [messages]sync.WaitGroup
+	for n := range arrived {
+		arrived[n].Add(readers)
 	}
-	r.Await(t, "subscriptions", func(s relaytest.Stats) bool { return s.Connections == 6 })
-	const messages = 450
-	padding := strings.Repeat("x", 30000)
-	done := make(chan string, len(good))
-	for _, c := range good {
-		go func() {
-			for n := range messages {
-				if frame := c.Next(); !strings.HasPrefix(frame, fmt.Sprintf(`{"type":"T","msg":"%d %s"`, n, padding)) {
-					done <- fmt.Sprintf("at %d: %.60s", n, frame)
-					return
-				}
+	faults := make(chan error, readers)
+	for range readers {
+		_, in := raw(t, r, wire.Subprotocol, subscribe...)
+		for range subscribe {
+			if _, text, err := readFrame(in); code(text) != "ok" || err != nil {
+				t.Fatal(text, err)
 			}
-			done <- ""
+		}
+		go func() {
+			next := 0
+			err := readAll(in, messages, func(n int) {
+				arrived[n].Done()
+				next = n + 1
+			})
+			for ; next < messages; next++ { // keep nobody waiting
+				arrived[next].Done()
+			}
+			faults <- err
 		}()
 	}
+	padding := strings.Repeat("x", 40000)
 	for n := range messages {
+		if n >= ahead {
+			arrived[n-ahead].Wait()
+		}
 		r.Publish(t, "a:", fmt.Sprintf(`[{"type":"T","msg":"%d %s"}]`, n, padding))
 	}
-	for range good {
-		if fault := <-done; fault != "" {
-			t.Error(fault)
+	for range readers {
+		if err := <-faults; err != nil {
+			t.Error(err)
 		}
 	}
-	r.Await(t, "end of the one that stopped", func(s relaytest.Stats) bool { return s.Connections == 5 })
+	r.Await(t, "end of the one that stopped", func(s relaytest.Stats) bool { return s.Connections == readers })
 	_, _, metrics := r.HTTP(t, "GET", "http://control/metrics", "")
 	if !strings.Contains(metrics, `websocket_relay_closed_total{code="4000"} 1`) {
 		t.Error("not counted as a slow consumer")
@@ -129,13 +159,18 @@ func TestSlowReaderThatComesBackSeesWhy(t *testing.T) {
 	r := relaytest.Start(t, func(c *config.Config) {
 		farm(c)
 		c.Limits.OutboxBytes = 64 << 10
+		c.Limits.WriteTimeout = time.Minute // this peer comes back in time, however slow the machine
 	})
 	_, in := raw(t, r, wire.Subprotocol, `{"id":1,"op":"connect"}`, `{"id":2,"op":"subscribe","type":"T"}`)
 	r.Await(t, "subscription", func(s relaytest.Stats) bool { return s.Types == 1 })
 	last := r.Stats(t).Delivered
 	for { // until the kernel takes no more and the outbox is full
 		r.Publish(t, "a:", `[{"type":"T","msg":"`+strings.Repeat("x", 60000)+`"}]`)
-		if now := r.Stats(t).Delivered; now > last+300 {
+		now := r.Stats(t)
+		if now.Connections == 0 {
+			t.Fatal("ended before it could come back")
+		}
+		if now.Delivered > last+300 {
 			break
 		}
 	}

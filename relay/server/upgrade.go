@@ -10,15 +10,12 @@ import (
 	"mediawiki-websocket/relay/wire"
 )
 
-// upgrade answers the WebSocket handshake on all its URLs. A refusal closes the HTTP connection, so that no proxy mistakes what follows for a
-// socket.
+// upgrade answers the WebSocket handshake on all its URLs.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Connection", "close")
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		w.Header().Set("Connection", "close, Upgrade")
-		w.Header().Set("Upgrade", "websocket")
 		conn.WriteError(w, http.StatusUpgradeRequired, wire.NewError(wire.BadRequest,
-			"this is the relay of a wiki's WebSocket extension: it speaks WebSocket, and this request asks for none (behind a proxy: pass the Upgrade and Connection headers on)"))
+			"this is the relay of a wiki's WebSocket extension: it speaks WebSocket, and this request asks for none "+
+				"(behind a proxy: pass the Upgrade and Connection headers on)"))
 		return
 	}
 	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
@@ -31,7 +28,12 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	if s.env.Len() >= s.files.sockets() {
+	if len(r.Header.Values("Sec-WebSocket-Version")) > 1 { // the library looks at the first only
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		refuse(w, wire.NewError(wire.BadRequest, "more than one Sec-WebSocket-Version header"))
+		return
+	}
+	if s.env.Full() {
 		s.busy(w)
 		return
 	}
@@ -44,7 +46,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	conn.Accept(w, r, s.env, id)
+	if conn.Accept(w, r, s.env, id) != nil {
+		s.busy(w)
+	}
 }
 
 func (s *Server) busy(w http.ResponseWriter) {

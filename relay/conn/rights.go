@@ -1,0 +1,132 @@
+package conn
+
+import (
+	"slices"
+	"time"
+
+	"mediawiki-websocket/relay/auth"
+	"mediawiki-websocket/relay/engine"
+	"mediawiki-websocket/relay/hub"
+	"mediawiki-websocket/relay/wire"
+	"mediawiki-websocket/relay/wire/codec"
+)
+
+// What a connection may do can change while it is open: a wiki registers anew, a token is replaced or revoked. Whoever changes that first makes
+// the change visible and then looks at all connections; a connection that gains something first takes it and then looks at what counts now.
+// So one of the two sees the other.
+
+// grant is a subscription token that a connection has shown.
+type grant struct {
+	expires time.Time
+	warnAt  time.Time
+	warned  bool // the client was told to show another
+}
+
+// allowed returns the key under which the connection gets messages of type t. token is a subscription token, "" for none; the grant is nil when it
+// takes none.
+func (c *Conn) allowed(t, token string) (engine.Key, *grant, *wire.Error) {
+	access, err := c.env.Auth.Subscribe(&c.identity, t)
+	switch {
+	case err != nil:
+		return engine.Key{}, nil, err
+	case !access.Token:
+		return access.Key, nil, nil
+	case token == "":
+		return engine.Key{}, nil, wire.NewError(wire.Unauthorized, "this type needs a subscription token of the wiki")
+	}
+	life, err := c.env.Auth.Grant(&c.identity, t, token)
+	if err != nil {
+		return engine.Key{}, nil, err
+	}
+	return access.Key, &grant{expires: life.Expires, warnAt: warnTime(time.Now(), life.Issued, life.Expires)}, nil
+}
+
+// setGrant remembers which token the subscription to t took, nil for none.
+func (c *Conn) setGrant(t string, g *grant) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if g == nil {
+		delete(c.granted, t)
+		return
+	}
+	if c.granted == nil {
+		c.granted = make(map[string]*grant)
+	}
+	c.granted[t] = g
+}
+
+// sweepGrants asks for new subscription tokens in time, and ends the subscriptions whose token has run out.
+func (c *Conn) sweepGrants(now time.Time) {
+	var warn, end []string
+	c.mu.Lock()
+	for t, g := range c.granted {
+		switch {
+		case !now.Before(g.expires.Add(expireHold)):
+			end = append(end, t)
+		case !g.warned && !now.Before(g.warnAt):
+			g.warned = true
+			warn = append(warn, t)
+		}
+	}
+	c.mu.Unlock()
+	if warn == nil && end == nil {
+		return
+	}
+	for _, t := range warn {
+		c.tell(wire.OpExpire, t)
+	}
+	for _, k := range c.member.Subscriptions() {
+		if slices.Contains(end, k.Type) {
+			c.RevokeGrant(k)
+		}
+	}
+}
+
+// tell sends a frame that is about a type.
+func (c *Conn) tell(op, t string) {
+	b := codec.AppendString(append(hub.NewFrame(32+len(t)), `{"op":`...), op)
+	b = codec.AppendString(append(b, `,"type":`...), t)
+	c.send(hub.Seal(append(b, '}')))
+}
+
+// Recheck ends the connection when a subscription of its is not what it would be given now, because the registered wikis have changed.
+func (c *Conn) Recheck() {
+	id := c.Identity()
+	for _, k := range c.member.Subscriptions() {
+		now, err := c.env.Auth.Subscribe(&id, k.Type)
+		c.mu.Lock()
+		granted := c.granted[k.Type] != nil
+		c.mu.Unlock()
+		if err != nil || now.Key != k || now.Token && !granted {
+			c.sock.end(wire.CloseUnauthorized)
+			return
+		}
+	}
+}
+
+// Identity returns who the connection is.
+func (c *Conn) Identity() auth.Identity {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.identity
+}
+
+// Carries reports whether the connection has that client.
+func (c *Conn) Carries(client string) bool { return c.env.Hub.Carries(c.member, client) }
+
+// Subscriptions returns how many types the connection has subscribed to.
+func (c *Conn) Subscriptions() int { return c.member.Len() }
+
+// RevokeGrant ends the subscription to t, if it was one that took a subscription token, and tells the client. It reports whether it did.
+func (c *Conn) RevokeGrant(k engine.Key) bool {
+	c.mu.Lock()
+	granted := c.granted[k.Type] != nil
+	delete(c.granted, k.Type)
+	c.mu.Unlock()
+	if !granted || !c.member.Subscribed(k) {
+		return false
+	}
+	c.env.Hub.Leave(c.member, k)
+	c.tell(wire.OpRevoked, k.Type)
+	return true
+}

@@ -1,0 +1,16 @@
+package server
+
+import "net/http"
+
+// Public returns the handler of the public ports.
+func (s *Server) Public() http.Handler { return s.routes(false) }
+
+// Guard returns h as the relay guards each of its handlers.
+func (s *Server) Guard(h http.Handler) http.Handler { return s.guard(h) }
+
+// ForgetWarnings makes the next warning about anything be logged again.
+func (s *Server) ForgetWarnings() {
+	s.warn.mu.Lock()
+	defer s.warn.mu.Unlock()
+	clear(s.warn.told)
+}
