@@ -70,6 +70,8 @@ func (c *Conn) start() {
 	if !c.env.add(c) {
 		c.ws.CloseNow()
 		c.dismiss()
+	} else if c.classic && c.env.Auth.Revoked(&c.identity) { // since the handshake was looked at
+		c.sock.end(wire.CloseUnauthorized)
 	}
 }
 
