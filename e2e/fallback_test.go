@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -49,16 +50,26 @@ func TestWithoutWebAssembly(t *testing.T) {
 	}
 }
 
-// TestStrictCSP: under the strictest policy that MediaWiki sends, the page connects without a violation.
+// TestStrictCSP: under the strictest policy that MediaWiki sends, the page connects and gets subscription tokens without a violation.
 func TestStrictCSP(t *testing.T) {
 	for _, version := range []string{"1.39", "1.43"} {
 		t.Run(version, func(t *testing.T) {
-			w := wikitest.Start(t, wikitest.Options{Version: version, Server: "nginx", Settings: "$wgCSPHeader = [ 'default-src' => true ];"})
-			for _, script := range []string{``, `delete window.SharedWorker; delete window.Worker`} {
+			w := wikitest.Start(t, wikitest.Options{Version: version, Server: "nginx", Extensions: []string{testExtension(t, "DeclaredTypes")},
+				Settings: "$wgCSPHeader = [ 'default-src' => true ]; wfLoadExtension( 'DeclaredTypes' );"})
+			typ := "testwiki:Comments/" + topics(t, w, "Strict")[0]
+			for i, script := range []string{``, `delete window.SharedWorker; delete window.Worker`} {
 				tab := browser(t).Tab(t)
 				before(t, tab, script+`; window.violations = []; addEventListener( 'securitypolicyviolation', ( e ) => violations.push( e.violatedDirective + ' ' + e.blockedURI ) )`)
-				tab.OpenPage(w, "Main_Page")
+				tab.OpenPage(w, "Strict")
 				waitConnected(tab)
+				collect(tab, "heard", "'"+typ+"'")
+				wikitest.Eventually(t, "the page hears", func() bool {
+					w.PHP(t, fmt.Sprintf("WebSocket::send( %q, %d );", typ, i))
+					return wikitest.Eval[bool](tab, `heard.length > 0`)
+				})
+				if n := subscribeRequests(tab); n != 1 {
+					t.Errorf("%d requests for subscription tokens, want 1", n)
+				}
 				if got := wikitest.Eval[string](tab, `violations.join()`); got != "" {
 					t.Errorf("violations: %s", got)
 				}

@@ -66,12 +66,15 @@ func stopped(t *testing.T, tab *wikitest.Tab) {
 func TestSenderIsNotTold(t *testing.T) {
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Extensions: []string{fooData(t)}, Settings: "$wgWebSocketPageBar = false; wfLoadExtension( 'FooData' );"})
 	c := browser(t)
+	login := c.Tab(t)
+	login.OpenPage(w, "Main_Page")
+	login.Login(wikitest.Admin, wikitest.AdminPassword)
+	login.Close()
 	writer, neighbour, other := connect(t, c, w, "Main_Page"), connect(t, c, w, "Main_Page"), connect(t, browser(t), w, "Main_Page")
 	settle(t, w, 1)
 	wikitest.Eventually(t, "both browsers subscribe", func() bool { return w.Stats(t).Connections == 2 })
-	writer.Login(wikitest.Admin, wikitest.AdminPassword)
-	edit := `mw.loader.using( 'mediawiki.api' ).then( () => new mw.Api().postWithToken( 'csrf', { action: 'edit', title: 'Told', text: '%', clientID: webSocket.clientID() } ) )`
-	writer.Run(edit)
+	writer.Run(`mw.loader.using( 'mediawiki.api' ).then( () => new mw.Api().postWithToken( 'csrf',
+		{ action: 'edit', title: 'Told', text: 'Text.', clientID: webSocket.clientID() } ) )`)
 	neighbour.WaitFor(`fooMessages.length === 1`)
 	other.WaitFor(`fooMessages.length === 1`)
 	neighbour.Run(`webSocket.send( 'FooDataChanged', 'last' )`)
@@ -79,4 +82,8 @@ func TestSenderIsNotTold(t *testing.T) {
 	if got := wikitest.Eval[string](writer, `fooMessages.join()`); got != "last" {
 		t.Errorf("the writer got %s", got)
 	}
+
+	// Nobody hides what he does from somebody else by passing that page's id.
+	w.Anonymous().Write(t, wikitest.Params{"action": "edit", "title": "Hidden", "text": "Text.", "clientID": wikitest.Eval[string](writer, `webSocket.clientID()`)})
+	writer.WaitFor(`fooMessages.includes( 'Hidden has been changed' )`)
 }

@@ -56,13 +56,16 @@ func before(t *testing.T, tab *wikitest.Tab, script string) {
 	}
 }
 
-func fooData(t *testing.T) string {
+func fooData(t *testing.T) string { return testExtension(t, "FooData") }
+
+// testExtension returns what [wikitest.Options] call an extension of testdata.
+func testExtension(t *testing.T, name string) string {
 	t.Helper()
-	folder, err := filepath.Abs("testdata/FooData")
+	folder, err := filepath.Abs("testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return "FooData=" + folder
+	return name + "=" + folder
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -54,13 +54,14 @@ func (w *Wiki) Login(t testing.TB, user, password string) *Session {
 }
 
 // Call sends a request to api.php, as POST, and returns the answer; an
-// *APIError if that is an error.
+// *APIError if that is an error. The action stands in the address as well,
+// for the log of the web server.
 func (s *Session) Call(params Params) (map[string]any, error) {
 	form := url.Values{"format": {"json"}, "formatversion": {"2"}}
 	for key, value := range params {
 		form.Set(key, value)
 	}
-	resp, err := s.client.PostForm(s.wiki.URL+"/api.php", form)
+	resp, err := s.client.PostForm(s.wiki.URL+"/api.php?action="+url.QueryEscape(params["action"]), form)
 	if err != nil {
 		return nil, err
 	}
@@ -93,17 +94,22 @@ func (s *Session) API(t testing.TB, params Params) map[string]any {
 	return answer
 }
 
-// Write is API for actions that need a CSRF token, which it adds.
-func (s *Session) Write(t testing.TB, params Params) map[string]any {
+// CSRFToken returns the token that actions need which change something.
+func (s *Session) CSRFToken(t testing.TB) string {
 	t.Helper()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.token == "" {
 		answer := s.API(t, Params{"action": "query", "meta": "tokens"})
 		s.token = answer["query"].(map[string]any)["tokens"].(map[string]any)["csrftoken"].(string)
 	}
-	token := s.token
-	s.mu.Unlock()
-	with := Params{"token": token}
+	return s.token
+}
+
+// Write is API for actions that need a CSRF token, which it adds.
+func (s *Session) Write(t testing.TB, params Params) map[string]any {
+	t.Helper()
+	with := Params{"token": s.CSRFToken(t)}
 	for key, value := range params {
 		with[key] = value
 	}

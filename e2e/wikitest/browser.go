@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -73,22 +74,82 @@ func stopBrowser() {
 	}
 }
 
+// Freeze stops all of the browser, as a laptop that is shut does, until it is
+// thawed, and at the latest when the test ends.
+func (b *Browser) Freeze(t testing.TB) (thaw func()) {
+	t.Helper()
+	pids := []int{chromedp.FromContext(b.ctx).Browser.Process().Pid}
+	for i := 0; i < len(pids); i++ {
+		pids = append(pids, children(pids[i])...)
+	}
+	signal := func(s syscall.Signal) {
+		for _, pid := range pids {
+			if err := syscall.Kill(pid, s); err != nil && err != syscall.ESRCH {
+				t.Errorf("signal the browser: %v", err)
+			}
+		}
+	}
+	thaw = sync.OnceFunc(func() { signal(syscall.SIGCONT) })
+	t.Cleanup(thaw)
+	signal(syscall.SIGSTOP)
+	return thaw
+}
+
 // A Context is like a browser of its own: no cookies, storage or workers in
 // common with another one.
 type Context struct {
 	ctx context.Context
 	id  cdp.BrowserContextID
+	tap *wiretap // nil in benchmarks, which would measure it
+
+	forgiven bool
 }
 
-// NewContext makes a context, which is gone when the test ends.
+// NewContext makes a context, which is gone when the test ends. The test
+// fails if the key of a wiki, or a token that is not for it, has reached it.
 func (b *Browser) NewContext(t testing.TB) *Context {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
+	c := new(Context)
+	var options []chromedp.CreateBrowserContextOption
+	if _, bench := t.(*testing.B); !bench {
+		c.tap = newWiretap(t)
+		options = append(options, func(p *target.CreateBrowserContextParams) {
+			p.ProxyServer, p.ProxyBypassList = c.tap.address, "<-loopback>"
+		})
+		t.Cleanup(func() { c.checkSecrets(t) })
+	}
+	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(options...))
 	t.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("new browser context: %v", err)
 	}
-	return &Context{ctx: ctx, id: chromedp.FromContext(ctx).BrowserContextID}
+	c.ctx, c.id = ctx, chromedp.FromContext(ctx).BrowserContextID
+	return c
+}
+
+func (c *Context) checkSecrets(t testing.TB) {
+	t.Helper()
+	if c.forgiven {
+		return
+	}
+	for _, leak := range c.Leaks() {
+		t.Errorf("leaked to a browser: %s", leak)
+	}
+}
+
+// Leaks returns where a key of a wiki that runs, or a token that should not,
+// has reached the browser.
+func (c *Context) Leaks() []string { return c.tap.leaks() }
+
+// FromSockets returns all bytes that relays have sent to the browser.
+func (c *Context) FromSockets() string {
+	var all []byte
+	c.tap.mu.Lock()
+	defer c.tap.mu.Unlock()
+	for _, s := range c.tap.sockets {
+		all = append(all, s.bytes()...)
+	}
+	return string(all)
 }
 
 // Tab opens an empty tab, which shares cookies and SharedWorkers with the

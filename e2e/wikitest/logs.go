@@ -91,6 +91,11 @@ func (w *Wiki) dumpLogs(t testing.TB) {
 // Log returns what the wiki wrote to the debug log group "WebSocket".
 func (w *Wiki) Log() string { return w.logFile("websocket.log") }
 
+func (w *Wiki) relayLog() string { return filepath.Join(w.Dir, "log", "relay.log") }
+
+// RelayLog returns what the relay has logged.
+func (w *Wiki) RelayLog() string { return w.logFile("relay.log") }
+
 // The three web servers log a request as
 //
 //	[4711] [Mon Jan  2 15:04:05 2006] 127.0.0.1:1234 [200]: GET /path

@@ -1,7 +1,6 @@
 package wikitest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -70,11 +69,20 @@ func up(o Options) (*Wiki, error) {
 		w.down()
 		return nil, fmt.Errorf("wiki-up.sh %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
+	if err := w.keepSecrets(); err != nil {
+		w.down()
+		return nil, err
+	}
 	return w, nil
 }
 
-// patientPublish keeps a busy machine from losing the message that a test waits for: after a relay took longer than this PHP leaves it alone for a while.
-const patientPublish = "$wgWebSocketPublishTimeout = 10;\n"
+// usual are settings of each wiki that loads the extension: a log of the relay,
+// and patience, which keeps a busy machine from losing the message that a test
+// waits for: after a relay took longer than this PHP leaves it alone for a
+// while.
+func (w *Wiki) usual() string {
+	return fmt.Sprintf("$wgWebSocketPublishTimeout = 10;\n$wgWebSocketLog = '%s';\n", w.relayLog())
+}
 
 func (o Options) withDefaults() Options {
 	for _, d := range []struct {
@@ -114,6 +122,7 @@ func (w *Wiki) upArgs() ([]string, error) {
 		return nil, fmt.Errorf("unknown Load %q: \"\", \"include\" or \"none\"", o.Load)
 	}
 	if load != "" {
+		load += w.usual()
 		folder, err := extension(!o.NoRelayBinary)
 		if err != nil {
 			return nil, err
@@ -124,7 +133,7 @@ func (w *Wiki) upArgs() ([]string, error) {
 		args = append(args, "--ext", e)
 	}
 	settings := filepath.Join(w.Dir, "test.php")
-	if err := os.WriteFile(settings, []byte("<?php\n"+load+patientPublish+o.Settings+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(settings, []byte("<?php\n"+load+o.Settings+"\n"), 0o644); err != nil {
 		return nil, err
 	}
 	return append(args, "--settings", settings), nil
@@ -132,7 +141,10 @@ func (w *Wiki) upArgs() ([]string, error) {
 
 // down stops the wiki and its relay and removes its folder. With E2E_KEEP set
 // the folder stays.
-func (w *Wiki) down() { w.guard.release() }
+func (w *Wiki) down() {
+	w.guard.release()
+	w.gone.Store(true)
+}
 
 // A guard is a process that runs a command when it is told to, and also when
 // the test's process ends in any other way: it waits for the end of its input.
@@ -236,34 +248,6 @@ func publicTempDir(prefix string) (string, error) {
 	return dir, os.Chmod(dir, 0o755)
 }
 
-// Maintenance runs a maintenance script of the wiki as the wiki's user, gives
-// it stdin and returns what it printed. A script that fails fails the test.
-func (w *Wiki) Maintenance(t testing.TB, stdin, script string, args ...string) string {
-	t.Helper()
-	root, err := ProjectRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(filepath.Join(root, "testbed/wiki-maint.sh"), append([]string{w.Dir, script}, args...)...)
-	cmd.Stdin = strings.NewReader(stdin)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("maintenance script %s: %v\n%s", script, err, &out)
-	}
-	return out.String()
-}
-
-// CreateUser creates a user in the given groups.
-func (w *Wiki) CreateUser(t testing.TB, name, password string, groups ...string) {
-	t.Helper()
-	args := []string{"--force"}
-	if len(groups) > 0 {
-		args = append(args, "--custom-groups="+strings.Join(groups, ","))
-	}
-	w.Maintenance(t, "", "createAndPromote", append(args, name, password)...)
-}
-
 // AddWiki puts up a second wiki at URL/path under the same web server, with
 // the same extension and relay. It lives as long as the first.
 func (w *Wiki) AddWiki(t testing.TB, path, name, settings string) *Wiki {
@@ -277,7 +261,7 @@ func (w *Wiki) AddWiki(t testing.TB, path, name, settings string) *Wiki {
 		t.Fatal(err)
 	}
 	file := filepath.Join(w.Dir, name+".php")
-	text := "<?php\nwfLoadExtension( 'WebSocket' );\n" + patientPublish + settings + "\n"
+	text := "<?php\nwfLoadExtension( 'WebSocket' );\n" + w.usual() + settings + "\n"
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -287,9 +271,16 @@ func (w *Wiki) AddWiki(t testing.TB, path, name, settings string) *Wiki {
 	}
 	second := &Wiki{
 		Options: w.Options, URL: strings.TrimSuffix(w.URL, w.Options.ScriptPath) + "/" + strings.Trim(path, "/"),
-		Dir: w.Dir, Port: w.Port, RelayPort: w.RelayPort, CertFile: w.CertFile, KeyFile: w.KeyFile, guard: w.guard,
+		Dir: w.Dir, Port: w.Port, RelayPort: w.RelayPort, CertFile: w.CertFile, KeyFile: w.KeyFile, guard: w.guard, added: true,
 	}
 	second.Options.ScriptPath = "/" + strings.Trim(path, "/")
-	second.Options.Name = name
+	second.Options.Name, second.Options.Settings = name, settings
+	if err := second.keepSecrets(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		second.checkSecrets(t)
+		second.gone.Store(true)
+	})
 	return second
 }

@@ -115,6 +115,18 @@ func (w *Wiki) WaitRelay(t testing.TB) Stats {
 	return s
 }
 
+// StartRelay views a page, which makes the wiki start its relay, and waits
+// until the relay knows this wiki.
+func (w *Wiki) StartRelay(t testing.TB) {
+	t.Helper()
+	w.Get(t, "/index.php/Special:BlankPage")
+	Eventually(t, "the relay knows the wiki", func() bool {
+		s, err := w.stats()
+		_, known := s.Wikis[w.Options.Name+":"]
+		return err == nil && known
+	})
+}
+
 // RelayPID returns the process id of the relay, 0 if none answers.
 func (w *Wiki) RelayPID() int {
 	s, err := w.stats()
@@ -157,7 +169,23 @@ func runs(pid int) bool {
 // it waited for, when it has to take that for never.
 func Eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !condition(); time.Sleep(20 * time.Millisecond) {
+	within(t, patience, what, condition)
+}
+
+// loadFactor is what a busy machine may take longer for something that has to
+// happen within a time.
+const loadFactor = 2
+
+// Within fails the test unless the condition holds within the time that is
+// promised for it, counted from now.
+func Within(t testing.TB, limit time.Duration, what string, condition func() bool) {
+	t.Helper()
+	within(t, limit*loadFactor, what, condition)
+}
+
+func within(t testing.TB, limit time.Duration, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); !condition(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain: %s", what)
 		}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -73,7 +74,14 @@ type Wiki struct {
 		once    sync.Once
 		session *Session
 	}
-	logs errorLogs
+	logs     errorLogs
+	added    bool // by AddWiki
+	gone     atomic.Bool
+	forgiven atomic.Bool
+	told     struct { // to the test, by the wiki
+		sync.Mutex
+		leaks []string
+	}
 }
 
 // Admin and AdminPassword log in the administrator of every wiki.
@@ -86,7 +94,8 @@ const (
 const patience = 60 * time.Second
 
 // Start puts up a wiki for one test and takes it down with it, including the
-// relay that it started. The test fails if the wiki logged an error.
+// relay that it started. The test fails if the wiki logged an error or if a
+// secret of it leaked.
 func Start(t testing.TB, o Options) *Wiki {
 	t.Helper()
 	w, err := up(o)
@@ -94,10 +103,7 @@ func Start(t testing.TB, o Options) *Wiki {
 		t.Fatalf("put up a wiki: %v", err)
 	}
 	t.Cleanup(func() {
-		w.checkLogs(t)
-		if t.Failed() {
-			w.dumpLogs(t)
-		}
+		w.check(t)
 		w.down()
 	})
 	return w
@@ -116,7 +122,7 @@ type sharedWiki struct {
 
 // Shared returns a wiki that all tests of this run which ask for the same
 // options share. Each test fails for the errors that the wiki logs while it
-// runs. Main takes it down.
+// runs, and for a secret of it that has leaked. Main takes it down.
 func Shared(t testing.TB, o Options) *Wiki {
 	t.Helper()
 	key := fmt.Sprintf("%+v", o)
@@ -134,13 +140,18 @@ func Shared(t testing.TB, o Options) *Wiki {
 	if s.err != nil {
 		t.Fatalf("put up a wiki: %v", s.err)
 	}
-	t.Cleanup(func() {
-		s.wiki.checkLogs(t)
-		if t.Failed() {
-			s.wiki.dumpLogs(t)
-		}
-	})
+	t.Cleanup(func() { s.wiki.check(t) })
 	return s.wiki
+}
+
+// check is what each test ends with.
+func (w *Wiki) check(t testing.TB) {
+	t.Helper()
+	w.checkLogs(t)
+	w.checkSecrets(t)
+	if t.Failed() {
+		w.dumpLogs(t)
+	}
 }
 
 // Main is the body of a TestMain: it runs the tests, takes down what they
@@ -171,7 +182,7 @@ func (w *Wiki) Client() *http.Client {
 	if w.Options.TLS {
 		transport.TLSClientConfig = w.TLSConfig()
 	}
-	return &http.Client{Transport: transport, Timeout: patience}
+	return &http.Client{Transport: attentive{transport, w}, Timeout: patience}
 }
 
 // TLSConfig returns a configuration that trusts the wiki's certificate. It
