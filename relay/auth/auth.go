@@ -36,6 +36,7 @@ type Identity struct {
 	Expires time.Time // of the token; zero without one
 	Rate    Rate      // how often the user may send
 
+	key             keyName  // by which the wiki has signed; zero without a token
 	subscribe, send []string // patterns of types
 	rights          []string // those of the rights that policies ask for which the user has
 }
@@ -83,8 +84,20 @@ type Access struct {
 	Token bool       // but only with a subscription token, see [Auth.Grant]
 }
 
+// Welcome reports whether a connection of id from pages of an origin, "" when it is not a browser's, may still be open.
+func (a *Auth) Welcome(id *Identity, origin string) bool {
+	if id.Token {
+		return !a.Revoked(id) && a.FromOrigin(id, origin)
+	}
+	_, err := a.Anonymous(origin)
+	return err == nil && !a.Stranger(id)
+}
+
 // Subscribe returns how id gets messages of type t, or why it may not.
 func (a *Auth) Subscribe(id *Identity, t string) (Access, *wire.Error) {
+	if a.Stranger(id) {
+		return Access{}, needsToken
+	}
 	if !match(id.subscribe, t) {
 		return Access{}, wire.NewError(wire.Forbidden, "the token does not allow to subscribe to this type")
 	}
@@ -104,6 +117,9 @@ func (a *Auth) Subscribe(id *Identity, t string) (Access, *wire.Error) {
 
 // Send returns the key under which id, a visitor, sends messages of type t, or why it may not.
 func (a *Auth) Send(id *Identity, t string) (engine.Key, *wire.Error) {
+	if a.Stranger(id) {
+		return engine.Key{}, needsToken
+	}
 	if wire.IsSystem(t) {
 		return engine.Key{}, wire.NewError(wire.Forbidden, "only the wiki sends system types")
 	}
@@ -122,6 +138,14 @@ func (a *Auth) Send(id *Identity, t string) (engine.Key, *wire.Error) {
 		return engine.Key{}, wire.NewError(wire.Forbidden, "only "+who(r.policy.Send)+" may send messages of this type")
 	}
 	return r.key, nil
+}
+
+var needsToken = wire.NewError(wire.Unauthorized, "the wiki is private: a token is needed")
+
+// Stranger reports whether id has no token, and the wiki whose pages it comes from has become private.
+func (a *Auth) Stranger(id *Identity) bool {
+	home := a.Wikis.Get(id.Wiki)
+	return !id.Token && home != nil && home.Private && !a.Open
 }
 
 var undeclared = wire.NewError(wire.Forbidden, "the wiki allows declared types only ($wgWebSocketOpenTypes is false), and this type is not declared")

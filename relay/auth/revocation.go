@@ -6,22 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 )
 
-// Revocation names the tokens of a wiki that do not count any more: those of a user, of a session, or the subscription tokens for a type. One of
-// the three is set; the user "" is never named, because that is everybody without an account.
+// Revocation names the tokens of a wiki that do not count any more: those of a user, of a session, of everybody without an
+// account, or the subscription tokens for a type. One of these is set, or none: all tokens of the wiki.
 type Revocation struct {
 	Wiki    string `json:"wiki"`
 	User    string `json:"user,omitempty"`
 	Session string `json:"session,omitempty"`
 	Type    string `json:"type,omitempty"`
+	Public  bool   `json:"public,omitempty"` // those of visitors without an account
 }
 
-func (r *Revocation) empty() bool { return r.User == "" && r.Session == "" && r.Type == "" }
+func (r *Revocation) empty() bool {
+	return r.User == "" && r.Session == "" && r.Type == "" && !r.Public
+}
 
 // revocationsMost is how many revocations of one wiki are remembered. With one more all its tokens of before are revoked: their owners get new
 // ones, and nothing revoked comes back to life.
@@ -91,7 +95,9 @@ func (r *Revocations) Add(what Revocation, before time.Time) error {
 		return err
 	}
 	r.lines++
-	_, err = r.file.Write(append(line, '\n'))
+	if _, err = r.file.Write(append(line, '\n')); err != nil {
+		r.lines = math.MaxInt // half a line may be there, which the next would continue: the file is written anew then
+	}
 	return err
 }
 
@@ -102,8 +108,8 @@ func (r *Revocations) put(what Revocation, before int64) {
 			r.prune()
 		}
 		if r.counts[what.Wiki] >= revocationsMost {
-			r.forget(what.Wiki)
-			what, before = Revocation{Wiki: what.Wiki}, r.now().Unix()
+			before = max(before, r.now().Unix(), r.forget(what.Wiki))
+			what = Revocation{Wiki: what.Wiki}
 			old = r.before[what]
 		}
 		r.counts[what.Wiki]++
@@ -111,14 +117,16 @@ func (r *Revocations) put(what Revocation, before int64) {
 	r.before[what] = max(old, before)
 }
 
-// forget drops all that is known of a wiki but for what stands for all its tokens.
-func (r *Revocations) forget(wiki string) {
-	for what := range r.before {
+// forget drops all that is known of a wiki but for what stands for all its tokens, and returns the latest time in it.
+func (r *Revocations) forget(wiki string) (latest int64) {
+	for what, before := range r.before {
 		if what.Wiki == wiki && !what.empty() {
+			latest = max(latest, before)
 			delete(r.before, what)
 		}
 	}
 	r.counts[wiki] = 0
+	return latest
 }
 
 // prune drops what is older than any token can be.

@@ -1,7 +1,10 @@
 package auth
 
 import (
+	"crypto/sha256"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -55,11 +58,11 @@ type Rate struct {
 // Verify returns whose token it is: a JWT (RFC 7519) signed by a registered wiki with HS256, whatever else its header says, for the given
 // audience, and not revoked. Errors say what is wrong in words for the token's owner, and show nothing of it.
 func (a *Auth) Verify(token, audience string) (Identity, *wire.Error) {
-	c, err := a.claims(token, audience)
+	c, key, err := a.claims(token, audience)
 	if err != nil {
 		return Identity{}, err
 	}
-	id := Identity{Wiki: c.Issuer, User: c.Subject, Session: c.SID, Token: true, Expires: c.ExpiresAt.Time, Rate: c.Rate, rights: c.Rights,
+	id := Identity{Wiki: c.Issuer, User: c.Subject, Session: c.SID, Token: true, Expires: c.ExpiresAt.Time, Rate: c.Rate, key: key, rights: c.Rights,
 		subscribe: everything, send: everything}
 	if c.IssuedAt != nil {
 		id.Issued = c.IssuedAt.Time
@@ -73,43 +76,69 @@ func (a *Auth) Verify(token, audience string) (Identity, *wire.Error) {
 	return id, nil
 }
 
-// Life is from when to when a token is good.
-type Life struct{ Issued, Expires time.Time }
+// Grant is a subscription token that counts until it has expired, is revoked or has lost its key.
+type Grant struct {
+	Issued, Expires time.Time
+	key             keyName
+}
 
-// Grant checks a subscription token of id for the type t, and returns from when to when it is good.
-func (a *Auth) Grant(id *Identity, t, token string) (Life, *wire.Error) {
-	c, err := a.claims(token, AudienceSubscribe)
+// Grant checks a subscription token of id for the type t.
+func (a *Auth) Grant(id *Identity, t, token string) (Grant, *wire.Error) {
+	c, key, err := a.claims(token, AudienceSubscribe)
 	switch {
 	case err != nil:
-		return Life{}, wire.NewError(wire.Unauthorized, "subscription token: "+err.Message)
+		return Grant{}, wire.NewError(wire.Unauthorized, "subscription token: "+err.Message)
 	case c.Issuer != id.Wiki || c.Subject != id.User || !id.Token:
-		return Life{}, wire.NewError(wire.Unauthorized, "the subscription token is for another wiki or user than the connection")
+		return Grant{}, wire.NewError(wire.Unauthorized, "the subscription token is for another wiki or user than the connection")
 	case c.Type != t:
-		return Life{}, wire.NewError(wire.Unauthorized, "the subscription token is for another type")
-	case a.Revocations.Has(Revocation{Wiki: c.Issuer, Type: t}, c.IssuedAt.Time) || a.Revocations.Has(Revocation{Wiki: c.Issuer, User: c.Subject}, c.IssuedAt.Time):
-		return Life{}, revoked
+		return Grant{}, wire.NewError(wire.Unauthorized, "the subscription token is for another type")
+	case a.Revocations.Has(Revocation{Wiki: c.Issuer, Type: t}, c.IssuedAt.Time) || a.Revocations.Has(tokensOf(c.Issuer, c.Subject), c.IssuedAt.Time):
+		return Grant{}, revoked
 	}
-	return Life{c.IssuedAt.Time, c.ExpiresAt.Time}, nil
+	return Grant{c.IssuedAt.Time, c.ExpiresAt.Time, key}, nil
 }
 
 var revoked = wire.NewError(wire.Unauthorized, "the token was revoked: get a new one")
 
-// Revoked reports whether the token by which id is known has been revoked.
+// Revoked reports whether the token by which id is known has been revoked, or the wiki's key behind it taken away.
 func (a *Auth) Revoked(id *Identity) bool {
-	return id.Token && (a.Revocations.Has(Revocation{Wiki: id.Wiki, User: id.User}, id.Issued) ||
+	return id.Token && (!a.keeps(id.Wiki, id.key) || a.Revocations.Has(tokensOf(id.Wiki, id.User), id.Issued) ||
 		a.Revocations.Has(Revocation{Wiki: id.Wiki, Session: id.Session}, id.Issued))
 }
 
-// claims returns what a token says that is good for the audience.
-func (a *Auth) claims(token, audience string) (*claims, *wire.Error) {
+// tokensOf names the tokens of a user, or with "" of everybody without an account.
+func tokensOf(wiki, user string) Revocation {
+	return Revocation{Wiki: wiki, User: user, Public: user == ""}
+}
+
+// keyName tells the keys of a wiki from each other without being one.
+type keyName [8]byte
+
+func nameOf(key []byte) (name keyName) {
+	sum := sha256.Sum256(key)
+	copy(name[:], sum[:])
+	return name
+}
+
+// keeps reports whether the key still counts for the wiki.
+func (a *Auth) keeps(wiki string, key keyName) bool {
+	w := a.Wikis.Get(wiki)
+	return w != nil && slices.Contains(w.keyNames, key)
+}
+
+// Holds reports whether a subscription token that was good still is, but for its revocation.
+func (a *Auth) Holds(wiki string, g *Grant) bool { return a.keeps(wiki, g.key) }
+
+// claims returns what a token says that is good for the audience, and with which key it is signed.
+func (a *Auth) claims(token, audience string) (*claims, keyName, *wire.Error) {
 	if len(token) > TokenBytes {
-		return nil, wire.NewError(wire.Unauthorized, "the token is too long")
+		return nil, keyName{}, wire.NewError(wire.Unauthorized, "the token is too long")
 	}
 	var c claims
-	_, err := a.parser(audience).ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+	var wiki *Wiki
+	t, err := a.parser(audience).ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		id, _ := t.Header["kid"].(string)
-		wiki := a.Wikis.Get(id)
-		if wiki == nil {
+		if wiki = a.Wikis.Get(id); wiki == nil {
 			return nil, UnknownWiki
 		}
 		if c.Issuer != id || len(c.Audience) != 1 {
@@ -123,15 +152,27 @@ func (a *Auth) claims(token, audience string) (*claims, *wire.Error) {
 	})
 	switch {
 	case err != nil:
-		return nil, fault(err, audience)
+		return nil, keyName{}, fault(err, audience)
 	case audience == AudiencePublish && !a.short(&c):
-		return nil, wire.NewError(wire.Unauthorized, "a publish token may live 60 seconds at most")
+		return nil, keyName{}, wire.NewError(wire.Unauthorized, "a publish token may live 60 seconds at most")
 	case audience != AudiencePublish && c.IssuedAt == nil:
-		return nil, wire.NewError(wire.Unauthorized, `the token has no "iat"`)
+		return nil, keyName{}, wire.NewError(wire.Unauthorized, `the token has no "iat"`)
 	case audience != AudiencePublish && c.ExpiresAt.Sub(c.IssuedAt.Time) > TokenLife:
-		return nil, wire.NewError(wire.Unauthorized, "a token may live 48 hours at most")
+		return nil, keyName{}, wire.NewError(wire.Unauthorized, "a token may live 48 hours at most")
 	}
-	return &c, nil
+	return &c, wiki.signer(t), nil
+}
+
+// signer returns which of the wiki's keys has signed a token that one of them has signed.
+func (w *Wiki) signer(t *jwt.Token) keyName {
+	last := len(w.Keys) - 1
+	text := t.Raw[:strings.LastIndexByte(t.Raw, '.')]
+	for i, key := range w.Keys[:last] {
+		if jwt.SigningMethodHS256.Verify(text, t.Signature, key) == nil {
+			return w.keyNames[i]
+		}
+	}
+	return w.keyNames[last]
 }
 
 func (a *Auth) parser(audience string) *jwt.Parser {

@@ -31,6 +31,7 @@ type Wiki struct {
 	ETag       string    // lower-case hex SHA-256 of the JSON it was registered with; "" for one of the configuration file
 	Registered time.Time // with this run of the relay; zero for one of the configuration file or the state file
 
+	keyNames []keyName // of Keys
 	policies *policies
 	spec     json.RawMessage
 }
@@ -73,7 +74,7 @@ func ParseWiki(id string, body []byte) (*Wiki, error) {
 		if err != nil || len(key) != KeyBytes {
 			return nil, fmt.Errorf("wiki %q: key %d is not %d bytes in base64", id, i+1, KeyBytes)
 		}
-		w.Keys = append(w.Keys, key)
+		w.Keys, w.keyNames = append(w.Keys, key), append(w.keyNames, nameOf(key))
 	}
 	for _, origin := range spec.Origins {
 		if err := checkOrigin(origin); err != nil {

@@ -40,10 +40,9 @@ func Classic(r *http.Request) bool {
 func Accept(w http.ResponseWriter, r *http.Request, env *Env, id auth.Identity) *wire.Error {
 	c := &Conn{env: env, classic: Classic(r), origin: r.Header.Get("Origin"), remote: r.RemoteAddr, identity: id, opened: time.Now()}
 	if c.classic {
-		if err := env.admit(id.Wiki); err != nil {
+		if err := env.admit(c, id.Wiki); err != nil {
 			return err
 		}
-		c.admitted, c.home = true, id.Wiki
 	}
 	h := &hijacker{ResponseWriter: w, conn: c}
 	c.sock.frames.limits = &env.Limits
@@ -95,7 +94,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		if !g.Upgraded(h.conn.evict) { // the descriptor may be another connection's already
 			return nil, nil, net.ErrClosed
 		}
-		if h.conn.admitted {
+		if h.conn.classic {
 			g.Known()
 		}
 	}

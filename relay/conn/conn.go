@@ -38,13 +38,12 @@ type Conn struct {
 	origin   string
 	remote   string
 	opened   time.Time
-	session  string // set by connect
-	bad      int    // malformed frames
-	admitted bool   // it counts in Env.room, as one of the wiki home
+	bad      int  // malformed frames
+	admitted bool // it counts in Env.room, as one of the wiki home; both are guarded by Env.mu
 	home     string
 	place    int // in Env.conns; guarded by Env.mu
 
-	mu        sync.Mutex // guards what follows; only the connection's own goroutine changes it
+	mu        sync.Mutex // guards what follows; only the connection's own goroutine changes who it is
 	identity  auth.Identity
 	connected bool
 	warned    bool              // the client was told that its token runs out

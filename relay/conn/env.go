@@ -87,7 +87,15 @@ func (e *Env) remove(c *Conn, code int) {
 	if e.closes == nil {
 		e.closes = make(map[int]uint64)
 	}
-	e.closes[code]++
+	e.closes[label(code)]++
+}
+
+// label returns the code when the protocol names it, else 0: peers must not make as many numbers to count as they like.
+func label(code int) int {
+	if code >= 1000 && code <= 1014 || code == 3000 || code >= 4000 && code <= 4003 || code == 4401 || code >= 4500 && code <= 4502 {
+		return code
+	}
+	return 0
 }
 
 // Len returns how many connections there are.
@@ -104,7 +112,8 @@ func (e *Env) All() []*Conn {
 	return append([]*Conn(nil), e.conns...)
 }
 
-// Closes calls f with each close code, as a label, and how many connections ended with it: the relay's own or else the peer's; "0" without any.
+// Closes calls f with each close code, as a label, and how many connections ended with it: the relay's own or else the peer's; "0" without any, or
+// for one that the protocol does not name.
 func (e *Env) Closes(f func(code string, n uint64)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

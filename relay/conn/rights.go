@@ -17,9 +17,9 @@ import (
 
 // grant is a subscription token that a connection has shown.
 type grant struct {
-	expires time.Time
-	warnAt  time.Time
-	warned  bool // the client was told to show another
+	auth.Grant
+	warnAt time.Time
+	warned bool // the client was told to show another
 }
 
 // allowed returns the key under which the connection gets messages of type t. token is a subscription token, "" for none; the grant is nil when it
@@ -34,11 +34,11 @@ func (c *Conn) allowed(t, token string) (engine.Key, *grant, *wire.Error) {
 	case token == "":
 		return engine.Key{}, nil, wire.NewError(wire.Unauthorized, "this type needs a subscription token of the wiki")
 	}
-	life, err := c.env.Auth.Grant(&c.identity, t, token)
+	g, err := c.env.Auth.Grant(&c.identity, t, token)
 	if err != nil {
 		return engine.Key{}, nil, err
 	}
-	return access.Key, &grant{expires: life.Expires, warnAt: warnTime(time.Now(), life.Issued, life.Expires)}, nil
+	return access.Key, &grant{Grant: g, warnAt: warnTime(time.Now(), g.Issued, g.Expires)}, nil
 }
 
 // setGrant remembers which token the subscription to t took, nil for none.
@@ -61,7 +61,7 @@ func (c *Conn) sweepGrants(now time.Time) {
 	c.mu.Lock()
 	for t, g := range c.granted {
 		switch {
-		case !now.Before(g.expires.Add(expireHold)):
+		case !now.Before(g.Expires.Add(expireHold)):
 			end = append(end, t)
 		case !g.warned && !now.Before(g.warnAt):
 			g.warned = true
@@ -77,7 +77,7 @@ func (c *Conn) sweepGrants(now time.Time) {
 	}
 	for _, k := range c.member.Subscriptions() {
 		if slices.Contains(end, k.Type) {
-			c.RevokeGrant(k)
+			c.endGrant(k, func(g *grant) bool { return !now.Before(g.Expires.Add(expireHold)) })
 		}
 	}
 }
@@ -89,14 +89,29 @@ func (c *Conn) tell(op, t string) {
 	c.send(hub.Seal(append(b, '}')))
 }
 
-// Recheck ends the connection when a subscription of its is not what it would be given now, because the registered wikis have changed.
+// hasGrant reports whether it is still this token that the subscription to t took.
+func (c *Conn) hasGrant(t string, g *grant) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.granted[t] == g
+}
+
+// Recheck ends the connection when it would not be let in now, or a subscription of its is not what it would be given now, because the registered
+// wikis have changed.
 func (c *Conn) Recheck() {
-	id := c.Identity()
+	c.mu.Lock()
+	id, connected := c.identity, c.connected
+	c.mu.Unlock()
+	if connected && !c.env.Auth.Welcome(&id, c.origin) {
+		c.sock.end(wire.CloseUnauthorized)
+		return
+	}
 	for _, k := range c.member.Subscriptions() {
 		now, err := c.env.Auth.Subscribe(&id, k.Type)
 		c.mu.Lock()
-		granted := c.granted[k.Type] != nil
+		g := c.granted[k.Type]
 		c.mu.Unlock()
+		granted := g != nil && c.env.Auth.Holds(id.Wiki, &g.Grant)
 		if err != nil || now.Key != k || now.Token && !granted {
 			c.sock.end(wire.CloseUnauthorized)
 			return
@@ -117,16 +132,29 @@ func (c *Conn) Carries(client string) bool { return c.env.Hub.Carries(c.member, 
 // Subscriptions returns how many types the connection has subscribed to.
 func (c *Conn) Subscriptions() int { return c.member.Len() }
 
-// RevokeGrant ends the subscription to t, if it was one that took a subscription token, and tells the client. It reports whether it did.
-func (c *Conn) RevokeGrant(k engine.Key) bool {
-	c.mu.Lock()
-	granted := c.granted[k.Type] != nil
-	delete(c.granted, k.Type)
-	c.mu.Unlock()
-	if !granted || !c.member.Subscribed(k) {
-		return false
+// RevokeGrants ends the subscriptions that took a subscription token which was issued at before or earlier: that to the type, or all with "". It returns
+// how many.
+func (c *Conn) RevokeGrants(t string, before time.Time) (n int) {
+	for _, k := range c.member.Subscriptions() {
+		if (t == "" || t == k.Type) && c.endGrant(k, func(g *grant) bool { return g.Issued.Unix() <= before.Unix() }) {
+			n++
+		}
 	}
-	c.env.Hub.Leave(c.member, k)
-	c.tell(wire.OpRevoked, k.Type)
-	return true
+	return n
+}
+
+// endGrant ends a subscription that took a subscription token, if the token is one of those, and tells the client.
+func (c *Conn) endGrant(k engine.Key, those func(*grant) bool) bool {
+	c.mu.Lock()
+	g := c.granted[k.Type]
+	ends := g != nil && those(g)
+	if ends {
+		delete(c.granted, k.Type)
+	}
+	c.mu.Unlock()
+	if ends {
+		c.env.Hub.Leave(c.member, k)
+		c.tell(wire.OpRevoked, k.Type)
+	}
+	return ends
 }

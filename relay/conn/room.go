@@ -25,10 +25,14 @@ func (e *Env) nearlyFull() bool { return e.Capacity > 0 && 4*(e.room.known+1) > 
 func (e *Env) Full() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.Capacity > 0 && e.room.known >= e.Capacity
+	if e.Capacity == 0 || e.room.known < e.Capacity {
+		return false
+	}
+	_, over := e.greediest()
+	return over == 0
 }
 
-// share is how many connections each wiki may have whatever the others do. Those that belong to no wiki count as one.
+// share is how many connections each wiki gets whatever the others do. Those that belong to no wiki count as one.
 func (e *Env) share(wiki string) int {
 	wikis := e.room.registered
 	if wiki == "" || e.room.wikis[""] > 0 {
@@ -37,14 +41,15 @@ func (e *Env) share(wiki string) int {
 	return max(1, e.Capacity/max(1, wikis))
 }
 
-// admit counts one connection more of wiki, until [Conn.dismiss]. While there is room every wiki takes what it needs; the last quarter is for those
-// that have less than their share, so that no wiki keeps another out.
-func (e *Env) admit(wiki string) *wire.Error {
+// admit counts c as one connection more of wiki, until [Conn.dismiss]. While there is room every wiki takes what it needs; the last quarter is for those
+// that have less than their share. When that is used up too, the wiki that is furthest over its share gives its youngest connection up.
+func (e *Env) admit(c *Conn, wiki string) *wire.Error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.nearlyFull() && (e.room.known >= e.Capacity || e.room.wikis[wiki] >= e.share(wiki)) {
+	if e.nearlyFull() && (e.room.wikis[wiki] >= e.share(wiki) || e.room.known >= e.Capacity && !e.giveUp()) {
 		return full
 	}
+	c.admitted, c.home = true, wiki
 	if e.room.wikis == nil {
 		e.room.wikis = make(map[string]int)
 	}
@@ -55,15 +60,41 @@ func (e *Env) admit(wiki string) *wire.Error {
 
 var full = wire.NewError(wire.Unavailable, "the relay has no room for more connections of this wiki now: try again later")
 
+// greediest returns the wiki that is furthest over its share, and by how many connections; 0: none is.
+func (e *Env) greediest() (wiki string, over int) {
+	for w, n := range e.room.wikis {
+		if n-e.share(w) > over {
+			wiki, over = w, n-e.share(w)
+		}
+	}
+	return wiki, over
+}
+
+// giveUp ends a connection of the greediest wiki and reports whether there was one.
+func (e *Env) giveUp() bool {
+	wiki, over := e.greediest()
+	for i := len(e.conns) - 1; i >= 0 && over > 0; i-- {
+		if c := e.conns[i]; c.admitted && c.home == wiki {
+			e.leave(c)
+			e.spawn(func() { c.sock.end(wire.CloseFull) })
+			return true
+		}
+	}
+	return false
+}
+
 // dismiss undoes admit.
 func (c *Conn) dismiss() {
+	c.env.mu.Lock()
+	defer c.env.mu.Unlock()
+	c.env.leave(c)
+}
+
+func (e *Env) leave(c *Conn) {
 	if !c.admitted {
 		return
 	}
 	c.admitted = false
-	e := c.env
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.room.known--
 	if e.room.wikis[c.home]--; e.room.wikis[c.home] == 0 {
 		delete(e.room.wikis, c.home)
@@ -80,10 +111,9 @@ func (e *Env) countWikis() {
 
 // admit makes the connection one of wiki's, "" for none, from now until it ends. After an error it must be closed, with [wire.CloseFull].
 func (c *Conn) admit(wiki string) *wire.Error {
-	if err := c.env.admit(wiki); err != nil {
+	if err := c.env.admit(c, wiki); err != nil {
 		return err
 	}
-	c.admitted, c.home = true, wiki
 	if g, ok := c.sock.Conn.(Guest); ok {
 		g.Known()
 	}

@@ -98,12 +98,11 @@ func (c *Conn) connect(cmd *codec.Command) *wire.Error {
 		c.finish(wire.CloseUnauthorized)
 		return nil
 	}
-	c.session = newSession()
 	c.env.Hub.SetOwner(c.member, hub.Owner{Wiki: id.Wiki, User: id.User})
 	for _, client := range cmd.Clients {
 		c.env.Hub.AddClient(c.member, client) // one that belongs to somebody else is left out: sending from it will be refused
 	}
-	ok := codec.AppendString([]byte(`"session":`), c.session)
+	ok := codec.AppendString([]byte(`"session":`), newSession())
 	ok = codec.AppendString(append(ok, `,"wiki":`...), id.Wiki)
 	ok = codec.AppendString(append(ok, `,"user":`...), id.User)
 	ok = appendUint(append(ok, `,"ping":`...), uint64(c.env.Limits.PingInterval.Seconds()))
@@ -146,11 +145,12 @@ func (c *Conn) subscribe(cmd *codec.Command) *wire.Error {
 	c.env.Engine.At(k, cmd.Since, func(now codec.Position, recovered bool) {
 		c.env.Hub.Join(c.member, k)
 		var again engine.Key
-		if again, _, err = c.allowed(cmd.Type, cmd.Token); err == nil && again != k {
+		if again, _, err = c.allowed(cmd.Type, cmd.Token); err == nil && (again != k || !c.hasGrant(cmd.Type, took)) {
 			err = wire.NewError(wire.Unavailable, "the wiki has just changed who may do what: subscribe again")
 		}
 		if err != nil {
 			c.env.Hub.Leave(c.member, k)
+			c.setGrant(cmd.Type, nil)
 			return
 		}
 		ok := codec.AppendString([]byte(`"epoch":`), now.Epoch)

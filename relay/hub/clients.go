@@ -18,12 +18,14 @@ func (h *Hub) SetOwner(m *Member, o Owner) {
 const (
 	reserveFor  = 5 * time.Minute // at least, and at most twice as long
 	reserveMost = 1 << 15
+	reserveEach = 256 // for one user, so that nobody can make the relay forget those of others
 )
 
 // reservations keeps the client ids of users who are away for a moment from being taken by others, who have seen them as senders: two
 // generations, each of at most reserveMost ids.
 type reservations struct {
 	now, old map[string]Owner
+	counts   map[Owner]int // in now
 	since    time.Time
 }
 
@@ -33,9 +35,12 @@ func (r *reservations) keep(id string, o Owner) {
 	}
 	r.age(len(r.now) >= reserveMost)
 	if r.now == nil {
-		r.now, r.since = make(map[string]Owner), time.Now()
+		r.now, r.counts, r.since = make(map[string]Owner), make(map[Owner]int), time.Now()
 	}
-	r.now[id] = o
+	if _, known := r.now[id]; !known && r.counts[o] < reserveEach {
+		r.now[id] = o
+		r.counts[o]++
+	}
 }
 
 // age begins a new generation when it is time to, or when full.

@@ -232,3 +232,27 @@ func BenchmarkDeliver(b *testing.B) {
 		})
 	}
 }
+
+// Whoever comes and goes with many ids must not make the hub forget that others are away only for a moment.
+func TestCrowdOfIdsFreesAnothersID(t *testing.T) {
+	h := hub.New()
+	member := func(user string) *hub.Member {
+		m := hub.NewMember(nowhere{}, nil)
+		h.SetOwner(m, hub.Owner{Wiki: "a:", User: user})
+		return m
+	}
+	ann := member("Ann")
+	h.AddClient(ann, "WSann")
+	h.Drop(ann)
+	for i := range 1 << 17 {
+		m := member("Mal")
+		h.AddClient(m, fmt.Sprint("x", i))
+		h.Drop(m)
+	}
+	if h.AddClient(member("Mal"), "WSann") {
+		t.Error("taken")
+	}
+	if !h.AddClient(member("Ann"), "WSann") {
+		t.Error("its owner was refused")
+	}
+}

@@ -82,6 +82,9 @@ func controlFolder(dir string) error {
 	if err != nil {
 		return config.Fail(config.ExitUsage, "folder of the control socket: %v", err)
 	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; owner != 0 && int(owner) != os.Geteuid() {
+		return config.Fail(config.ExitUsage, "%s, the folder of the control socket, belongs to another user: chown it, or choose another --control", dir)
+	}
 	if info.Mode().Perm()&0o022 != 0 {
 		return config.Fail(config.ExitUsage, "others may write to %s, the folder of the control socket: chmod 700 it", dir)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"mediawiki-websocket/relay/auth"
 	"mediawiki-websocket/relay/conn"
-	"mediawiki-websocket/relay/engine"
 	"mediawiki-websocket/relay/wire"
 )
 
@@ -72,43 +71,46 @@ func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) {
 	}
 	closed, fault := s.revoke(id.Wiki, &d)
 	if fault != nil {
-		refuse(w, fault)
+		refuse(w, fault) // also when it could not be kept: the wiki will repeat it
 		return
 	}
 	s.log.Info("revoked", "wiki", id.Wiki, "user", conn.Cut(d.User), "session", conn.Cut(d.Session), "client", conn.Cut(d.Client), "type", conn.Cut(d.Type), "closed", closed)
 	writeJSON(w, map[string]int{"closed": closed})
 }
 
-// revoke makes it known that the tokens do not count, and only then looks for connections: see package conn, rights.go.
+// revoke makes it known that the tokens do not count, and only then looks for connections: see package conn, rights.go. A connection may live on a newer
+// token and have subscriptions that took an older one.
 func (s *Server) revoke(wiki string, d *disconnectRequest) (closed int, fault *wire.Error) {
-	match := func(c *conn.Conn, id *auth.Identity) bool {
-		return d.User != "" && id.User == d.User || d.Session != "" && id.Session == d.Session
-	}
-	end := func(c *conn.Conn) bool { c.Close(wire.CloseUnauthorized); return true }
-	switch {
-	case d.Client != "":
-		match = func(c *conn.Conn, _ *auth.Identity) bool { return c.Carries(d.Client) }
-	case d.Type != "":
-		k, err := s.auth.Publish(wiki, d.Type)
-		if err != nil {
+	before := time.Unix(d.Before, 0)
+	if d.Type != "" {
+		if k, err := s.auth.Publish(wiki, d.Type); err != nil {
 			return 0, err
-		}
-		if k.Wiki != wiki {
+		} else if k.Wiki != wiki {
 			return 0, wire.NewError(wire.BadRequest, "the type is shared with other wikis and needs no subscription token")
 		}
-		match = func(*conn.Conn, *auth.Identity) bool { return true }
-		end = func(c *conn.Conn) bool { return c.RevokeGrant(engine.Key{Wiki: wiki, Type: d.Type}) }
 	}
 	if d.Client == "" {
 		what := auth.Revocation{Wiki: wiki, User: d.User, Session: d.Session, Type: d.Type}
-		if err := s.auth.Revocations.Add(what, time.Unix(d.Before, 0)); err != nil {
+		if err := s.auth.Revocations.Add(what, before); err != nil {
 			s.log.Error("keep what was revoked; it holds until the relay ends", "error", err)
+			fault = wire.NewError(wire.Unavailable, "the relay could not keep the revocation: see its log")
 		}
 	}
 	for _, c := range s.env.All() {
-		if id := c.Identity(); id.Wiki == wiki && match(c, &id) && (d.Client != "" || id.Issued.Unix() <= d.Before) && end(c) {
+		id := c.Identity()
+		if id.Wiki != wiki {
+			continue
+		}
+		named := d.User != "" && id.User == d.User || d.Session != "" && id.Session == d.Session
+		switch {
+		case d.Client != "" && c.Carries(d.Client), named && id.Issued.Unix() <= d.Before:
+			c.Close(wire.CloseUnauthorized)
 			closed++
+		case d.Type != "":
+			closed += c.RevokeGrants(d.Type, before)
+		case d.User != "" && named:
+			closed += c.RevokeGrants("", before)
 		}
 	}
-	return closed, nil
+	return closed, fault
 }

@@ -84,7 +84,7 @@ func (l *limitListener) Accept() (net.Conn, error) {
 		counted := &countedConn{Conn: c, budget: l.budget}
 		if end, ok := l.budget.enter(counted); ok {
 			if end != nil {
-				end()
+				go end() // within seconds; one that speaks TLS may take them to say goodbye
 			}
 			return counted, nil
 		}

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -41,6 +42,7 @@ func (s *Server) wiki(w http.ResponseWriter, r *http.Request) {
 		refuse(w, wire.NewError(wire.BadRequest, err.Error()))
 		return
 	}
+	before := s.auth.Wikis.Get(id)
 	changed, err := s.auth.Wikis.Put(wiki)
 	if err != nil {
 		s.log.Error("register a wiki", "wiki", id, "error", err)
@@ -48,6 +50,12 @@ func (s *Server) wiki(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.log.Info("wiki registered", "wiki", id, "origins", wiki.Origins, "private", wiki.Private)
+	if before != nil && !before.Private && wiki.Private {
+		// Those in pages that everybody could read.
+		if err := s.auth.Revocations.Add(auth.Revocation{Wiki: id, Public: true}, time.Now()); err != nil {
+			s.log.Error("keep that the tokens of a wiki are revoked; it holds until the relay ends", "wiki", id, "error", err)
+		}
+	}
 	if changed {
 		for _, c := range s.env.All() {
 			c.Recheck()

@@ -1,0 +1,75 @@
+package conn_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"mediawiki-websocket/relay/auth"
+	"mediawiki-websocket/relay/conn"
+	"mediawiki-websocket/relay/engine"
+	"mediawiki-websocket/relay/hub"
+	"mediawiki-websocket/relay/relaytest"
+	"mediawiki-websocket/relay/relaytest/leak"
+	"mediawiki-websocket/relay/wire"
+	"mediawiki-websocket/relay/wire/codec"
+)
+
+// meanwhile does something just before a subscription takes effect.
+type meanwhile struct {
+	*engine.Memory
+	do func()
+}
+
+func (m *meanwhile) At(k engine.Key, since *codec.Position, f func(codec.Position, bool)) {
+	if m.do != nil {
+		m.do()
+		m.do = nil
+	}
+	m.Memory.At(k, since, f)
+}
+
+// A subscription whose token was revoked while it was made must not be one that nothing ends.
+func TestSubscriptionSlipsThroughARevocation(t *testing.T) {
+	wikis, _, err := auth.OpenWikis("", []*auth.Wiki{relaytest.Wiki("a:", "https://a.example", false,
+		map[string]any{"types": []map[string]any{{"pattern": "a:@page/*", "token": true}}})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &meanwhile{Memory: engine.NewMemory()}
+	env := &conn.Env{Limits: conn.DefaultLimits(), Auth: &auth.Auth{Wikis: wikis}, Hub: hub.New(), Engine: e, Log: slog.New(slog.DiscardHandler),
+		Warn: func(string, string, ...any) {}}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { conn.Accept(w, r, env, auth.Identity{}) }))
+	ctx, cancel := context.WithTimeout(t.Context(), leak.Patience)
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, s.URL, &websocket.DialOptions{Subprotocols: []string{wire.Subprotocol}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(command, want string) {
+		t.Helper()
+		c.Write(ctx, websocket.MessageText, []byte(command))
+		_, reply, err := c.Read(ctx)
+		if err != nil || !strings.Contains(string(reply), want) {
+			t.Errorf("%s %v, want %s", reply, err, want)
+		}
+	}
+	ask(`{"id":1,"op":"connect","token":"`+relaytest.Token("a:", "connect", "Ann", nil)+`"}`, `"ok"`)
+	subscribe := `{"id":2,"op":"subscribe","type":"a:@page/1","token":"` + relaytest.Token("a:", "subscribe", "Ann", map[string]any{"type": "a:@page/1"}) + `"}`
+	ask(subscribe, `"ok"`)
+	e.do = func() { env.All()[0].RevokeGrants("a:@page/1", time.Now()) }
+	ask(subscribe, `"op":"revoked"`)
+	ask(`{"id":3,"op":"unsubscribe","type":"x"}`, `"code":"unavailable"`)
+	if n := env.All()[0].Subscriptions(); n != 0 {
+		t.Errorf("%d subscriptions that no revocation ends", n)
+	}
+	c.CloseNow()
+	env.Wait()
+	s.Close()
+}
