@@ -7,7 +7,7 @@ namespace MediaWiki\Extension\WebSocket;
 use Wikimedia\Rdbms\ILBFactory;
 
 /**
- * Runs what counts only once the database has committed, and never if it does not.
+ * Runs what counts only once the database has committed, and never if it does not; and waits until everybody sees it.
  */
 class AfterCommit {
 	public function __construct( private readonly ILBFactory $lbFactory ) {
@@ -26,5 +26,15 @@ class AfterCommit {
 		} else {
 			$callback();
 		}
+	}
+
+	/**
+	 * Wait until the replicas have what this process has written. Where there are none it costs nothing.
+	 *
+	 * @param int $seconds At most
+	 * @return bool Whether they have
+	 */
+	public function waitForReplication( int $seconds ): bool {
+		return $this->lbFactory->waitForReplication( [ 'timeout' => $seconds ] );
 	}
 }

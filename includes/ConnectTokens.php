@@ -9,6 +9,7 @@ use MediaWiki\Block\BlockManager;
 use MediaWiki\Extension\WebSocket\Types\TypeRegistry;
 use MediaWiki\Permissions\Authority;
 use MediaWiki\Permissions\GroupPermissionsLookup;
+use MediaWiki\Session\Session;
 use WebRequest;
 
 /**
@@ -16,6 +17,9 @@ use WebRequest;
  * whoever is passed in, never of whose session the request belongs to.
  */
 class ConnectTokens {
+	/** Where a session keeps the id that its tokens are named by */
+	private const SESSION_KEY = 'WebSocket:sessionId';
+
 	/**
 	 * @param TokenMinter $minter
 	 * @param TypeRegistry $types
@@ -91,7 +95,33 @@ class ConnectTokens {
 	 */
 	public function sessionName( Authority $authority, WebRequest $request ): string {
 		$isRegistered = $authority->getUser()->isRegistered();
-		return $this->minter->sessionName( $isRegistered ? $request->getSession()->getId() : '' );
+		return $this->minter->sessionName( $isRegistered ? self::lastingId( $request->getSession() ) : '' );
+	}
+
+	/**
+	 * Each login gives the session a new id, also when a user is asked for the password once more. The tabs that are
+	 * open go on with the tokens from before.
+	 *
+	 * @param Session $session
+	 * @return string The id that it had at its first token; of requests at the same time each gets the same
+	 */
+	private static function lastingId( Session $session ): string {
+		$id = $session->get( self::SESSION_KEY ) ?? $session->getId();
+		// Other sessions (bot passwords, OAuth) keep their id, and there may be no place for their data.
+		if ( $session->canSetUser() ) {
+			$session->set( self::SESSION_KEY, $id );
+		}
+		return $id;
+	}
+
+	/**
+	 * @param Session $session One that ends
+	 * @return string See lastingId(); the session does not know it any more
+	 */
+	public static function forgetLastingId( Session $session ): string {
+		$id = $session->get( self::SESSION_KEY ) ?? $session->getId();
+		$session->remove( self::SESSION_KEY );
+		return $id;
 	}
 
 	/** Blocks of single pages, namespaces or actions have nothing to do with sending. */

@@ -151,6 +151,11 @@ class Publisher {
 				. 'it runs elsewhere, register this wiki and its $wgWebSocketKey there' );
 			return false;
 		}
+		if ( $answer->status === 429 ) {
+			$this->troubleLog->error( 'Messages of this wiki got lost: {problem}', 'it publishes more than the relay '
+				. 'takes from one wiki; see wikiPublishesPerSecond and wikiPublishesBurst in its configuration' );
+			return false;
+		}
 		$refused = in_array( $answer->status, [ 400, 403, 413 ], true );
 		if ( $refused && count( $batch ) > 1 ) {
 			// The relay takes all or nothing, so one bad message is looked for in ever smaller halves.

@@ -177,7 +177,8 @@ return [
 		return new StateDirectory(
 			new ServiceOptions( StateDirectory::CONSTRUCTOR_OPTIONS, $services->getMainConfig() ),
 			$services->getService( 'WebSocket.Settings' ),
-			$services->getService( 'WebSocket.WikiSecret' )
+			$services->getService( 'WebSocket.WikiSecret' ),
+			function_exists( 'posix_geteuid' ) ? posix_geteuid() : null
 		);
 	},
 	'WebSocket.SubscriptionTokens' => static function ( MediaWikiServices $services ): SubscriptionTokens {

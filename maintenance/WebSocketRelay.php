@@ -19,6 +19,7 @@ use MediaWiki\Extension\WebSocket\Relay\RelayReport;
 use MediaWiki\Extension\WebSocket\Revocation\Revoker;
 use MediaWiki\Extension\WebSocket\Settings;
 use MediaWiki\Extension\WebSocket\TokenMinter;
+use MediaWiki\Extension\WebSocket\Types\TypeRegistry;
 use MediaWiki\Extension\WebSocket\WikiIdentity;
 use MediaWiki\MediaWikiServices;
 use RuntimeException;
@@ -59,15 +60,15 @@ class WebSocketRelay extends Maintenance {
 				break;
 			case 'revoke':
 				$name = $this->userName( (string)$this->getOption( 'revoke' ) );
-				$this->revoke( 'user', $name, "user \"$name\"" );
+				$this->revoke( 'user', [ $name ], "user \"$name\"" );
 				break;
 			case 'session':
 				$name = (string)$this->getOption( 'session' );
-				$this->revoke( 'session', $name, "session $name" );
+				$this->revoke( 'session', [ $name ], "session $name" );
 				break;
 			case 'type':
-				$type = $this->typeName( (string)$this->getOption( 'type' ) );
-				$this->revoke( 'type', $type, "type \"$type\"" );
+				$types = $this->typeNames( (string)$this->getOption( 'type' ) );
+				$this->revoke( 'type', $types, 'type "' . implode( '" and "', $types ) . '"' );
 				break;
 			default:
 				$this->showStatus();
@@ -125,16 +126,23 @@ class WebSocketRelay extends Maintenance {
 		}
 	}
 
-	private function revoke( string $kind, string $name, string $what ): void {
-		if ( $name === '' ) {
+	/**
+	 * @param string $kind
+	 * @param string[] $names
+	 * @param string $what Both, for people
+	 */
+	private function revoke( string $kind, array $names, string $what ): void {
+		if ( $names === [ '' ] ) {
 			$this->fatalError( "Whose? The $kind has no name." );
 		}
 		/** @var Revoker $revoker */
 		$revoker = $this->service( 'Revoker' );
-		$answer = $revoker->revokeNow( $kind, $name );
-		if ( !$answer->isOk() ) {
-			$this->fatalError( $this->explain( $answer ) . ( $revoker->isFinal( $answer ) ? ''
-				: "\nThe job queue goes on trying to revoke $what." ) );
+		$answers = array_map( static fn ( $name ) => $revoker->revokeNow( $kind, $name ), $names );
+		foreach ( $answers as $answer ) {
+			if ( !$answer->isOk() ) {
+				$this->fatalError( $this->explain( $answer ) . ( $revoker->isFinal( $answer ) ? ''
+					: "\nThe job queue goes on trying to revoke $what." ) );
+			}
 		}
 		$this->output( "Revoked: $what. Tokens from before do not count any more.\n" );
 	}
@@ -153,10 +161,11 @@ class WebSocketRelay extends Maintenance {
 		return $canonical;
 	}
 
-	private function typeName( string $type ): string {
-		/** @var WikiIdentity $wiki */
-		$wiki = $this->service( 'WikiIdentity' );
-		return $type === '' || str_starts_with( $type, $wiki->id ) ? $type : $wiki->id . $type;
+	/** @return string[] */
+	private function typeNames( string $type ): array {
+		/** @var TypeRegistry $types */
+		$types = $this->service( 'TypeRegistry' );
+		return $type === '' ? [ '' ] : $types->spellings( $type );
 	}
 
 	/** @return string What is wrong and what to do */

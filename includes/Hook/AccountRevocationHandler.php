@@ -4,6 +4,7 @@ declare( strict_types = 1 );
 
 namespace MediaWiki\Extension\WebSocket\Hook;
 
+use MediaWiki\Extension\WebSocket\ConnectTokens;
 use MediaWiki\Extension\WebSocket\Revocation\Revoker;
 use MediaWiki\Extension\WebSocket\TokenMinter;
 use MediaWiki\Hook\BlockIpCompleteHook;
@@ -62,8 +63,8 @@ class AccountRevocationHandler implements
 	 * This is the last moment at which the session is there.
 	 */
 	public function onUserLogout( $user ) {
-		$session = $user->getRequest()->getSession();
-		$this->revoker->revokeSession( $this->tokens->sessionName( $session->getId() ) );
+		$id = ConnectTokens::forgetLastingId( $user->getRequest()->getSession() );
+		$this->revoker->revokeSession( $this->tokens->sessionName( $id ) );
 	}
 
 	/**

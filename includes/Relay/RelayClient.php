@@ -10,11 +10,15 @@ use Psr\Log\LoggerInterface;
  * Asks the relay over a plain socket, within a time that cannot be exceeded. MediaWiki's HTTP client takes some
  * milliseconds for what takes a tenth of one here, and limits connecting and waiting one by one.
  *
- * A relay that hangs is not asked again for REST_SECONDS, by any request on this machine. One that is not there
- * refuses the connection at once and costs nothing.
+ * A relay that hangs is not asked again for REST_SECONDS, by any request on this machine; insist() is less hasty. One
+ * that is not there refuses the connection at once and costs nothing.
  */
 class RelayClient {
 	public const REST_SECONDS = 30;
+
+	/** Seconds that the relay may take for what must not get lost, and for how long it is not asked again for that */
+	public const INSISTENT_SECONDS = 2;
+	public const INSISTENT_REST_SECONDS = 5;
 
 	/** Seconds that the relay may take for a maintenance script */
 	public const PATIENT_SECONDS = 5;
@@ -32,6 +36,7 @@ class RelayClient {
 	private const ANSWER_BYTES = 65536;
 	private const MESSAGE_BYTES = 256;
 	private const COOLDOWN = 'relay-timeout';
+	private const INSISTENT_COOLDOWN = 'relay-hang';
 
 	private bool $isPatient = false;
 
@@ -78,6 +83,20 @@ class RelayClient {
 	}
 
 	/**
+	 * As post(), for what must not get lost and has time: the relay gets more of it, and is asked although it was too
+	 * slow for something else.
+	 *
+	 * @param string $path
+	 * @param array<string,string> $headers
+	 * @param string $body
+	 * @return RelayAnswer
+	 */
+	public function insist( string $path, array $headers, string $body ): RelayAnswer {
+		$addresses = array_filter( [ $this->address->control, $this->address->public ] );
+		return $this->ask( $addresses, $this->request( 'POST', $path, $headers, $body ), self::ERRORS, true );
+	}
+
+	/**
 	 * As post(), for what the relay knows.
 	 *
 	 * @param string $path
@@ -116,22 +135,28 @@ class RelayClient {
 	 * @param string[] $addresses Tried in this order until one takes the connection
 	 * @param string $request
 	 * @param int $need HEAD, ERRORS or WHOLE
+	 * @param bool $insists See insist()
 	 * @return RelayAnswer
 	 */
-	private function ask( array $addresses, string $request, int $need ): RelayAnswer {
-		if ( $addresses && !$this->isPatient && $this->cooldown->isActive( self::COOLDOWN ) ) {
+	private function ask( array $addresses, string $request, int $need, bool $insists = false ): RelayAnswer {
+		$rest = $insists ? self::INSISTENT_COOLDOWN : self::COOLDOWN;
+		if ( $addresses && !$this->isPatient && $this->cooldown->isActive( $rest ) ) {
 			return new RelayAnswer( RelayAnswer::RESTING, 'it is left alone' );
 		}
-		$deadline = hrtime( true ) + (int)( $this->timeout * 1e9 );
+		$timeout = $insists ? max( $this->timeout, self::INSISTENT_SECONDS ) : $this->timeout;
+		$deadline = hrtime( true ) + (int)( $timeout * 1e9 );
 		$answer = new RelayAnswer( RelayAnswer::ABSENT, 'there is no control socket' );
 		foreach ( $addresses as $address ) {
 			$answer = $this->exchange( $address, $request, $need, $deadline );
 			if ( $answer->status === RelayAnswer::TIMEOUT ) {
 				$this->cooldown->start( self::COOLDOWN, self::REST_SECONDS );
+				if ( $insists ) {
+					$this->cooldown->start( self::INSISTENT_COOLDOWN, self::INSISTENT_REST_SECONDS );
+				}
 				$this->logger->error(
 					'The relay at {address} did not answer within {timeout} s; it is left alone for {rest} s. '
 						. 'If it hangs, end it: the next page view starts it again.',
-					[ 'address' => $address, 'timeout' => $this->timeout, 'rest' => self::REST_SECONDS ]
+					[ 'address' => $address, 'timeout' => $timeout, 'rest' => self::REST_SECONDS ]
 				);
 			}
 			if ( $answer->status !== RelayAnswer::ABSENT ) {

@@ -33,7 +33,18 @@ class StateDirectory {
 
 	private readonly ?string $path;
 
-	public function __construct( ServiceOptions $options, Settings $settings, WikiSecret $secret ) {
+	/**
+	 * @param ServiceOptions $options
+	 * @param Settings $settings
+	 * @param WikiSecret $secret
+	 * @param int|null $userId Of the user that PHP runs as; null: PHP does not know
+	 */
+	public function __construct(
+		ServiceOptions $options,
+		Settings $settings,
+		WikiSecret $secret,
+		private readonly ?int $userId
+	) {
 		$options->assertRequiredOptions( self::CONSTRUCTOR_OPTIONS );
 		$parent = $options->get( MainConfigNames::CacheDirectory ) ?: $options->get( MainConfigNames::UploadDirectory );
 		// The web server may serve these folders, and not every web server reads .htaccess.
@@ -66,10 +77,20 @@ class StateDirectory {
 			return "{$this->getControlSocket()} has $length bytes and the address of a Unix socket holds "
 				. self::SOCKET_PATH_BYTES . '; set $wgWebSocketDirectory to a folder with a shorter path';
 		}
+		if ( !is_dir( $this->path ) ) {
+			return null;
+		}
 		// Whoever can write there can put a socket of his own in the place of the relay's and be told the wiki's key.
-		if ( is_dir( $this->path ) && ( fileperms( $this->path ) & 0022 ) ) {
+		if ( fileperms( $this->path ) & 0022 ) {
 			return "others than its owner can write to {$this->path}; "
 				. 'set $wgWebSocketDirectory to a folder for nothing else, with mode 700';
+		}
+		$owner = fileowner( $this->path );
+		if ( $this->userId !== null && $owner !== $this->userId && $owner !== 0 ) {
+			$name = posix_getpwuid( $owner )['name'] ?? "#$owner";
+			return "{$this->path} belongs to $name, but PHP runs as another user; run a maintenance script "
+				. "as that user, sudo -u $name php …; if it is the web server, give the folder to its user, or set "
+				. '$wgWebSocketDirectory to another one';
 		}
 		return null;
 	}

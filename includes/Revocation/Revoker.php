@@ -22,7 +22,7 @@ use Wikimedia\Timestamp\ConvertibleTimestamp;
  *
  * What a request revokes is sent, like messages, once the database has committed and the response has gone out. When
  * the relay is away or hangs, a job repeats it until it is told, or until no token of that time is good any more. No
- * method throws or keeps anybody waiting.
+ * method throws, and none waits for longer than a few seconds, however much there is to revoke.
  */
 class Revoker {
 	/** Name of the job */
@@ -34,6 +34,13 @@ class Revoker {
 	/** Seconds until the job is repeated, where the job queue knows delays */
 	private const RETRY_SECONDS = 5;
 
+	/** Seconds for telling the relay of all that is revoked at once; the job has the rest */
+	private const SEND_SECONDS = RelayClient::INSISTENT_SECONDS;
+
+	/** Seconds that the replicas of the database may take to catch up, and how long they are not waited for again */
+	private const REPLICATION_SECONDS = 2;
+	private const REPLICATION_REST_SECONDS = 30;
+
 	/** Targets in a job, whose parameters hold 64 KB in old databases */
 	private const JOB_TARGETS = 50;
 
@@ -41,6 +48,9 @@ class Revoker {
 	private array $ready = [];
 
 	private bool $flushesAtExit = false;
+
+	/** Unix time from which on replicas are waited for */
+	private int $waitsAfter = 0;
 
 	/**
 	 * @param TokenMinter $tokens
@@ -92,14 +102,14 @@ class Revoker {
 	}
 
 	/**
-	 * Revoke without waiting for anything, and say what came of it. If the relay is away a job repeats it.
+	 * Revoke without waiting for a commit, and say what came of it. If the relay is away a job repeats it.
 	 *
 	 * @param string $kind user, session or type
 	 * @param string $name
 	 * @return RelayAnswer
 	 */
 	public function revokeNow( string $kind, string $name ): RelayAnswer {
-		$before = ConvertibleTimestamp::time();
+		$before = $this->timeOfLastToken();
 		try {
 			$answer = $this->tell( $kind, $name, $before );
 		} catch ( Throwable $e ) {
@@ -118,7 +128,7 @@ class Revoker {
 		$targets = array_values( $this->ready );
 		$this->ready = [];
 		if ( $targets ) {
-			$before = ConvertibleTimestamp::time();
+			$before = $this->timeOfLastToken();
 			$this->queue( $this->send( $targets, $before ), $before );
 		}
 	}
@@ -159,13 +169,37 @@ class Revoker {
 	}
 
 	/**
+	 * Until the replicas of the database know what has happened, new tokens may still say what was true before.
+	 *
+	 * @return int Unix time until which tokens do not count
+	 */
+	private function timeOfLastToken(): int {
+		try {
+			$isWaiting = ConvertibleTimestamp::time() >= $this->waitsAfter;
+			if ( $isWaiting && !$this->afterCommit->waitForReplication( self::REPLICATION_SECONDS ) ) {
+				$this->logger->warning( 'The replicas of the database are so far behind that whoever reloads the page '
+					. 'at once may get a token with rights that were just taken away' );
+				// A script that revokes many users one by one would wait for each of them.
+				$this->waitsAfter = ConvertibleTimestamp::time() + self::REPLICATION_REST_SECONDS;
+			}
+		} catch ( Throwable $e ) {
+			$this->logger->warning( 'Waiting for replication failed: {exception}', [ 'exception' => $e ] );
+		}
+		return ConvertibleTimestamp::time();
+	}
+
+	/**
 	 * @param array $targets [ kind, name ] each
 	 * @param int $before
 	 * @return array[] Those that have to be repeated
 	 */
 	private function send( array $targets, int $before ): array {
 		$left = [];
-		foreach ( $targets as $target ) {
+		$deadline = hrtime( true ) + self::SEND_SECONDS * 1e9;
+		foreach ( $targets as $i => $target ) {
+			if ( hrtime( true ) > $deadline ) {
+				return [ ...$left, ...array_slice( $targets, $i ) ];
+			}
 			[ $kind, $name ] = $target;
 			try {
 				$answer = $this->tell( $kind, $name, $before );
@@ -212,7 +246,7 @@ class Revoker {
 	}
 
 	private function post( string $kind, string $name, int $before ): RelayAnswer {
-		return $this->client->post(
+		return $this->client->insist(
 			'/api/disconnect',
 			[ 'Authorization' => 'Bearer ' . $this->tokens->publishToken() ],
 			json_encode(

@@ -125,15 +125,26 @@ class TypeRegistry {
 	}
 
 	/**
+	 * @param string $type One of this wiki, with the wiki id or without
+	 * @return string[] All that it is known as: with the wiki id and, if it is shared, without
+	 */
+	public function spellings( string $type ): array {
+		$hasId = str_starts_with( $type, $this->wiki->id );
+		$name = $hasId ? substr( $type, strlen( $this->wiki->id ) ) : $type;
+		$isShared = !str_contains( $name, ':' ) && $this->find( $name )?->isShared;
+		return $isShared ? [ $this->wiki->id . $name, $name ] : [ $this->wiki->id . $name ];
+	}
+
+	/**
 	 * @param int $pageId
-	 * @return string[] The types of this page that need a subscription token, with the wiki id
+	 * @return string[] The types of this page that need a subscription token; see spellings()
 	 */
 	public function typesOfPage( int $pageId ): array {
 		$types = [];
 		foreach ( $this->declarations() as $declaration ) {
 			$pattern = $declaration->pattern;
 			if ( $declaration->needsToken && $pattern->placeholder === Pattern::PAGE ) {
-				$types[] = $this->wiki->id . $pattern->prefix . $pageId . $pattern->suffix;
+				array_push( $types, ...$this->spellings( $pattern->prefix . $pageId . $pattern->suffix ) );
 			}
 		}
 		return $types;

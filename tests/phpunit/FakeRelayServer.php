@@ -107,11 +107,16 @@ class FakeRelayServer {
 			$etag = $this->wikis[$path] ?? null;
 			$isSame = ( $request['headers']['if-none-match'] ?? '' ) === "\"$etag\"";
 			$this->answer( $stream, $etag === null ? 404 : ( $isSame ? 304 : 200 ) );
+		} elseif ( in_array( $this->mode, [ '429', '503' ], true ) ) {
+			$this->answer( $stream, (int)$this->mode, $this->error( 'too much' ) );
 		} elseif ( $this->mode === 'refuse-bad' && str_contains( $body, '"bad' ) ) {
 			$this->answer( $stream, 403, $this->error( 'message 0: bad type' ) );
 		} elseif ( $this->mode === 'unknown-wiki' || ( $this->mode === 'know-registered' && !$this->wikis ) ) {
 			$this->answer( $stream, 401, $this->error( 'unknown wiki' ) );
 		} elseif ( $path === '/api/disconnect' ) {
+			if ( $this->mode === 'slow' ) {
+				sleep( 1 );
+			}
 			$this->answer( $stream, 200, '{"closed":1}' );
 		} elseif ( $path === '/api/stats' ) {
 			$this->answer( $stream, 200, $this->mode === 'large' ? str_repeat( 'x', 1 << 20 ) : self::STATS );

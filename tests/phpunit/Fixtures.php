@@ -56,13 +56,15 @@ class Fixtures {
 
 	/**
 	 * @param array<string,mixed> $values By name without $wg
+	 * @param int|null $userId Of the user that PHP runs as; null: this one
 	 * @return StateDirectory
 	 */
-	public static function directory( array $values = [] ): StateDirectory {
+	public static function directory( array $values = [], ?int $userId = null ): StateDirectory {
 		return new StateDirectory(
 			self::options( StateDirectory::CONSTRUCTOR_OPTIONS, $values ),
 			self::settings( $values ),
-			self::secret( $values )
+			self::secret( $values ),
+			$userId ?? posix_geteuid()
 		);
 	}
 

@@ -194,6 +194,16 @@ class PublisherTest extends PublishingTestCase {
 		$this->assertCount( 1, $this->logged( LogLevel::INFO ) );
 	}
 
+	public function testMoreThanTheRelayTakesFromOneWikiIsLoggedOnce(): void {
+		$this->useRelay( '429' );
+		for ( $i = 0; $i < 3; $i++ ) {
+			$this->publisher()->publish( 'T', $i );
+			DeferredUpdates::doUpdates();
+		}
+		$this->assertCount( 1, $this->logged( LogLevel::ERROR ), 'not with each edit' );
+		$this->assertStringContainsString( 'wikiPublishesPerSecond', $this->logged( LogLevel::ERROR )[0] );
+	}
+
 	public function testWithoutKeyNothingIsSent(): void {
 		$this->overrideSettings( [ 'WebSocketKey' => 'nonsense' ] );
 		for ( $i = 0; $i < 2; $i++ ) {

@@ -10,6 +10,7 @@ use FauxRequest;
 use MediaWiki\Auth\AuthManager;
 use MediaWiki\Auth\PasswordAuthenticationRequest;
 use MediaWiki\Auth\TemporaryPasswordAuthenticationRequest;
+use MediaWiki\Extension\WebSocket\Tests\Fixtures;
 use MediaWiki\Extension\WebSocket\Tests\PublishingTestCase;
 use MediaWiki\Session\SessionManager;
 use MediaWiki\User\UserIdentityValue;
@@ -114,12 +115,43 @@ class RevocationTest extends PublishingTestCase {
 		$this->assertSame( [], $this->revoked() );
 	}
 
-	public function testLoggedOutBrowserKeepsStream(): void {
+	/** @return User Logged in, with a session of his own */
+	private function loggedIn(): User {
 		$request = new FauxRequest();
 		$session = SessionManager::singleton()->getEmptySession( $request );
 		$session->setUser( $this->user );
 		$request->setSessionId( $session->getSessionId() );
-		$user = User::newFromSession( $request );
+		return User::newFromSession( $request );
+	}
+
+	/** @return string The name of the user's session in tokens that are made now */
+	private function sid( User $user ): string {
+		$tokens = $this->getServiceContainer()->getService( 'WebSocket.ConnectTokens' );
+		return Fixtures::claims( $tokens->forAuthority( $user, $user->getRequest() )['token'] )['sid'];
+	}
+
+	public function testTabFromBeforeASecondLoginStaysAfterTheLogout(): void {
+		$user = $this->loggedIn();
+		$session = $user->getRequest()->getSession();
+		$sid = $this->sid( $user );
+		$id = $session->getId();
+		// As each login does, also the one that MediaWiki asks for before a new password.
+		$session->resetId();
+		$session->persist();
+		$this->assertNotSame( $id, $session->getId() );
+		$this->assertSame( $sid, $this->sid( $user ) );
+		$this->revoked();
+		$user->logout();
+		$this->assertSame( [ [ 'session', $sid ] ], $this->revoked() );
+
+		$session->resetId();
+		$session->setUser( $this->user );
+		$this->assertNotSame( $sid, $this->sid( User::newFromSession( $user->getRequest() ) ), 'another login' );
+	}
+
+	public function testLoggedOutBrowserKeepsStream(): void {
+		$user = $this->loggedIn();
+		$request = $user->getRequest();
 		$tokens = $this->getServiceContainer()->getService( 'WebSocket.TokenMinter' );
 		$name = $tokens->sessionName( $request->getSession()->getId() );
 		$this->revoked();
@@ -236,6 +268,14 @@ class RevocationTest extends PublishingTestCase {
 		$services->getDeletePageFactory()->newDeletePage( $moved, $this->sysop )
 			->forceImmediate( true )->deleteUnsafe( 'spam' );
 		$this->assertSame( $types, $this->revoked(), 'deleted' );
+	}
+
+	public function testReaderOfAClosedPageGoesOnUnderTheSharedName(): void {
+		$this->overrideSettings( [ 'WebSocketTypes' => [ 'Live{page}' => [ 'shared' => true, 'token' => true ] ] ] );
+		$page = $this->page();
+		$this->protect( $page, 'sysop' );
+		$name = "Live{$page->getId()}";
+		$this->assertSame( [ [ 'type', WebSocket::wikiID() . $name ], [ 'type', $name ] ], $this->revoked() );
 	}
 
 	public function testPagesThatEverybodyReadsHaveNothingToRevoke(): void {

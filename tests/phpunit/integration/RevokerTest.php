@@ -5,6 +5,7 @@ declare( strict_types = 1 );
 namespace MediaWiki\Extension\WebSocket\Tests\Integration;
 
 use DeferredUpdates;
+use MediaWiki\Extension\WebSocket\AfterCommit;
 use MediaWiki\Extension\WebSocket\Relay\RelayAnswer;
 use MediaWiki\Extension\WebSocket\Revocation\RevokeJob;
 use MediaWiki\Extension\WebSocket\Revocation\Revoker;
@@ -180,6 +181,91 @@ class RevokerTest extends PublishingTestCase {
 		$this->assertSame( 1, $connections, 'only the first has waited' );
 		$targets = array_merge( ...array_map( static fn ( $job ) => $job->params['targets'], $this->jobs() ) );
 		$this->assertCount( 120, $targets );
+	}
+
+	public function testRevocationIsPutOffBecauseAnEventWasTooSlow(): void {
+		$this->overrideSettings( [ 'WebSocketPublishTimeout' => 0.1 ] );
+		touch( "{$this->relay->directory}/cooldown-relay-timeout", time() + 30 );
+		$this->revoker()->revokeUser( 'A' );
+		$this->assertSame( [ [ 'user', 'A' ] ], $this->revoked() );
+		$this->assertSame( [], $this->jobs() );
+	}
+
+	public function testSlowRelayKeepsNobodyWaitingForAllRevocations(): void {
+		$this->useRelay( 'slow' );
+		$names = range( 'A', 'J' );
+		DeferredUpdates::addCallableUpdate( function () use ( $names ) {
+			array_map( [ $this->revoker(), 'revokeUser' ], $names );
+		} );
+		DeferredUpdates::doUpdates();
+		$told = array_column( $this->relay->revoked(), 'user' );
+		$this->assertLessThanOrEqual( 3, count( $told ) );
+		[ $job ] = $this->jobs();
+		$this->assertSame( $names, [ ...$told, ...array_column( $job->params['targets'], 1 ) ] );
+	}
+
+	public static function passingTroubles(): array {
+		return [ [ '429' ], [ '503' ] ];
+	}
+
+	/**
+	 * @dataProvider passingTroubles
+	 */
+	public function testRevocationGetsLostBecauseTheRelayIsBusy( string $mode ): void {
+		$this->useRelay( $mode );
+		$this->revoker()->revokeUser( 'A' );
+		DeferredUpdates::doUpdates();
+		[ $job ] = $this->jobs();
+		$this->assertSame( [ [ 'user', 'A' ] ], $job->params['targets'] );
+		$this->assertSame( [], $this->logged( LogLevel::ERROR ) );
+	}
+
+	/** A wiki whose replicas take a while. */
+	private function useReplicas( callable $wait ): void {
+		$factory = $this->createMock( \Wikimedia\Rdbms\ILBFactory::class );
+		$factory->method( 'getMainLB' )->willReturn( $this->getServiceContainer()->getDBLoadBalancer() );
+		$factory->method( 'waitForReplication' )->with( [ 'timeout' => 2 ] )->willReturnCallback( $wait );
+		$this->setService( 'WebSocket.AfterCommit', new AfterCommit( $factory ) );
+		$this->getServiceContainer()->resetServiceForTesting( 'WebSocket.Revoker' );
+	}
+
+	public function testReplicaGivesBackTheRightThatWasLost(): void {
+		ConvertibleTimestamp::setFakeTime( self::NOW );
+		$this->useReplicas( static function () {
+			ConvertibleTimestamp::setFakeTime( self::NOW + 1 );
+			return true;
+		} );
+		$this->revoker()->revokeUser( 'A' );
+		DeferredUpdates::doUpdates();
+		ConvertibleTimestamp::setFakeTime( self::NOW );
+		$this->revoker()->revokeNow( 'user', 'A' );
+		$this->assertSame( [ self::NOW + 1, self::NOW + 1 ], array_column( $this->relay->revoked(), 'before' ) );
+		$this->assertSame( [], $this->logged( LogLevel::WARNING ) );
+	}
+
+	public function testReplicasFarBehindKeepNobodyWaitingForEachRevocation(): void {
+		ConvertibleTimestamp::setFakeTime( self::NOW );
+		$waits = 0;
+		$this->useReplicas( static function () use ( &$waits ) {
+			$waits++;
+			return false;
+		} );
+		foreach ( [ 'A', 'B', 'C' ] as $name ) {
+			$this->revoker()->revokeUser( $name );
+			DeferredUpdates::doUpdates();
+		}
+		$this->assertSame( 1, $waits );
+		$this->assertCount( 1, $this->logged( LogLevel::WARNING ) );
+		ConvertibleTimestamp::setFakeTime( self::NOW + 30 );
+		$this->revoker()->revokeNow( 'user', 'D' );
+		$this->assertSame( 2, $waits );
+		$this->assertSame( [ 'A', 'B', 'C', 'D' ], array_column( $this->relay->revoked(), 'user' ) );
+	}
+
+	public function testReplicationThatFailsDoesNotStopARevocation(): void {
+		$this->useReplicas( static fn () => throw new \RuntimeException( 'no database' ) );
+		$this->revoker()->revokeUser( 'A' );
+		$this->assertSame( [ [ 'user', 'A' ] ], $this->revoked() );
 	}
 
 	public function testJobsOfOneRequestStaySmall(): void {

@@ -162,6 +162,28 @@ class WebSocketRelayTest extends PublishingTestCase {
 		);
 	}
 
+	public function testRevokesAllThatASharedTypeIsKnownAs(): void {
+		$this->overrideSettings( [ 'WebSocketTypes' => [ 'Live*' => [ 'shared' => true, 'token' => true ] ] ] );
+		$type = WebSocket::wikiID() . 'Live7';
+		foreach ( [ 'Live7', $type ] as $given ) {
+			[ $code, $out ] = $this->runScript( [ 'type' => $given ] );
+			$this->assertSame( 0, $code );
+			$this->assertStringContainsString( "type \"$type\" and \"Live7\"", $out );
+			$this->assertSame( [ [ 'type', $type ], [ 'type', 'Live7' ] ], $this->revoked(), $given );
+		}
+		$this->assertSame( 1, $this->runScript( [ 'type' => '' ] )[0] );
+		$this->assertSame( [], $this->revoked() );
+
+		unlink( "{$this->relay->directory}/control.sock" );
+		$this->overrideSettings( [ 'WebSocketListen' => '127.0.0.1:1' ] );
+		$this->assertSame( 1, $this->runScript( [ 'type' => 'Live7' ] )[0] );
+		$queue = $this->getServiceContainer()->getJobQueueGroup()->get( Revoker::JOB );
+		for ( $names = []; $job = $queue->pop(); $names[] = $job->params['targets'][0][1] ) {
+			$queue->ack( $job );
+		}
+		$this->assertEqualsCanonicalizing( [ $type, 'Live7' ], $names, 'both are repeated' );
+	}
+
 	public function testRevocationThatDoesNotArriveIsRepeatedAndSaysSo(): void {
 		unlink( "{$this->relay->directory}/control.sock" );
 		$this->overrideSettings( [ 'WebSocketListen' => '127.0.0.1:1' ] );

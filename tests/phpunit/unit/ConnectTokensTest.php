@@ -182,6 +182,21 @@ class ConnectTokensTest extends MediaWikiUnitTestCase {
 		$this->assertStringNotContainsString( 'whoever', $tokens->sessionName( $user, $this->request() ) );
 	}
 
+	public function testSessionThatNobodyCanLogInToIsNotWrittenTo(): void {
+		foreach ( [ false, true ] as $canSetUser ) {
+			$session = $this->createMock( Session::class );
+			$session->method( 'getId' )->willReturn( 'id' );
+			$session->method( 'canSetUser' )->willReturn( $canSetUser );
+			$session->expects( $this->exactly( (int)$canSetUser ) )->method( 'set' )->with( $this->anything(), 'id' );
+			$request = $this->createMock( FauxRequest::class );
+			$request->method( 'getSession' )->willReturn( $session );
+			$this->assertSame(
+				( new TokenMinter( Fixtures::wiki(), 1800 ) )->sessionName( 'id' ),
+				$this->tokens()->sessionName( $this->authority( 7, [ 'read' ] ), $request )
+			);
+		}
+	}
+
 	public function testExemptVisitorIsBlockedByHisAddress(): void {
 		$rights = [ 'read', 'websocket-send', 'ipblock-exempt' ];
 		$token = $this->tokens( $this->block( 'sitewide' ) )

@@ -207,6 +207,26 @@ class RelayClientTest extends MediaWikiUnitTestCase {
 		$this->assertTimesOut( $this->client() );
 	}
 
+	public function testWhatMustNotGetLostIsAskedOfARelayThatIsLeftAlone(): void {
+		$this->start( 'slow' );
+		touch( "{$this->directory}/cooldown-relay-timeout", time() + 30 );
+		$client = $this->client();
+		$this->assertSame( RelayAnswer::RESTING, $client->post( '/api/publish', [], '{}' )->status );
+		$this->assertTrue( $client->insist( '/api/disconnect', [], '{}' )->isOk(), 'and has more time' );
+		$this->assertFileDoesNotExist( "{$this->directory}/cooldown-relay-hang" );
+	}
+
+	public function testRelayThatHangsKeepsNobodyWaitingForEachThingThatMustNotGetLost(): void {
+		$this->listen( "unix://{$this->directory}/control.sock" );
+		$start = microtime( true );
+		$this->assertSame( RelayAnswer::TIMEOUT, $this->client()->insist( '/', [], '{}' )->status );
+		for ( $i = 0; $i < 100; $i++ ) {
+			$this->assertSame( RelayAnswer::RESTING, $this->client()->insist( '/', [], '{}' )->status );
+		}
+		$this->assertLessThan( 4, microtime( true ) - $start );
+		$this->assertSame( RelayAnswer::RESTING, $this->client()->post( '/', [], '{}' )->status, 'events rest too' );
+	}
+
 	public function testReadsWhatTheRelayKnows(): void {
 		$this->start( 'ok' );
 		$answer = $this->client()->get( '/api/stats', [ 'Authorization' => 'Bearer x' ] );

@@ -68,6 +68,20 @@ class StateDirectoryTest extends MediaWikiUnitTestCase {
 		chmod( $this->parent, 0700 );
 	}
 
+	public function testFolderOfAnotherUser(): void {
+		$owner = posix_geteuid() ?: 1;
+		chown( $this->parent, $owner );
+		clearstatcache();
+		$settings = [ 'WebSocketDirectory' => $this->parent ];
+		$this->assertNull( Fixtures::directory( $settings, $owner )->getProblem() );
+		$problem = Fixtures::directory( $settings, $owner + 1 )->create();
+		$this->assertStringContainsString( 'belongs to ' . posix_getpwuid( $owner )['name'], $problem );
+		$this->assertStringContainsString( '$wgWebSocketDirectory', $problem );
+		$this->assertFileDoesNotExist( "{$this->parent}/.htaccess" );
+		$roots = Fixtures::directory( [ 'WebSocketDirectory' => '/' ], $owner );
+		$this->assertNull( $roots->getProblem(), 'root reads every key anyway' );
+	}
+
 	public function testWritesThroughASymbolicLink(): void {
 		mkdir( "{$this->parent}/real", 0700 );
 		symlink( "{$this->parent}/real", "{$this->parent}/link" );

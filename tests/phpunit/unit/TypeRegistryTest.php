@@ -204,6 +204,26 @@ class TypeRegistryTest extends MediaWikiUnitTestCase {
 		$this->assertSame( [], $this->logged );
 	}
 
+	public function testSharedTypesOfAPage(): void {
+		$types = $this->types( [
+			'Talk{page}' => [ 'shared' => true, 'token' => true ],
+			'Open{page}' => [ 'shared' => true ],
+			'Own{page}' => [ 'token' => true ],
+			'Talk8' => [ 'token' => true ],
+		], [ 'WebSocketPerPageRead' => true ] );
+		$this->assertSame( [ 'mydb:@page/7', 'mydb:Own7', 'mydb:Talk7', 'Talk7' ], $types->typesOfPage( 7 ) );
+		$this->assertSame( [ 'mydb:@page/8', 'mydb:Own8', 'mydb:Talk8' ], $types->typesOfPage( 8 ), 'nobody has one' );
+		$this->assertSame( [], $this->logged );
+	}
+
+	public function testSpellings(): void {
+		$types = $this->types( [ 'Foo*' => [ 'shared' => true, 'token' => true ] ] );
+		$this->assertSame( [ 'mydb:Foox', 'Foox' ], $types->spellings( 'Foox' ) );
+		$this->assertSame( [ 'mydb:Foox', 'Foox' ], $types->spellings( 'mydb:Foox' ) );
+		$this->assertSame( [ 'mydb:Foodb:x' ], $types->spellings( 'Foodb:x' ), 'a wiki may have that id' );
+		$this->assertSame( [ 'mydb:Bar' ], $types->spellings( 'Bar' ) );
+	}
+
 	public function testBadDeclarationOfTheAdministratorLeavesTheExtensionsOneInForce(): void {
 		$types = $this->types( [ 'Foo' => [ 'send' => 'anyone' ] ], [ 'WebSocketTypes' => [ 'Foo' => 'closed' ] ] );
 		$this->assertSame( self::DENIED, $this->policy( $types, 'mydb:Foo' ) );
