@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,13 +25,12 @@ import (
 // meanwhile does something just before a subscription takes effect.
 type meanwhile struct {
 	*engine.Memory
-	do func()
+	do atomic.Pointer[func()]
 }
 
 func (m *meanwhile) At(k engine.Key, since *codec.Position, f func(codec.Position, bool)) {
-	if m.do != nil {
-		m.do()
-		m.do = nil
+	if do := m.do.Swap(nil); do != nil {
+		(*do)()
 	}
 	m.Memory.At(k, since, f)
 }
@@ -63,7 +63,8 @@ func TestSubscriptionSlipsThroughARevocation(t *testing.T) {
 	ask(`{"id":1,"op":"connect","token":"`+relaytest.Token("a:", "connect", "Ann", nil)+`"}`, `"ok"`)
 	subscribe := `{"id":2,"op":"subscribe","type":"a:@page/1","token":"` + relaytest.Token("a:", "subscribe", "Ann", map[string]any{"type": "a:@page/1"}) + `"}`
 	ask(subscribe, `"ok"`)
-	e.do = func() { env.All()[0].RevokeGrants("a:@page/1", time.Now()) }
+	revoke := func() { env.All()[0].RevokeGrants("a:@page/1", time.Now()) }
+	e.do.Store(&revoke)
 	ask(subscribe, `"op":"revoked"`)
 	ask(`{"id":3,"op":"unsubscribe","type":"x"}`, `"code":"unavailable"`)
 	if n := env.All()[0].Subscriptions(); n != 0 {
