@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,6 +66,34 @@ func TestExpiredTokenEndsTheConnection(t *testing.T) {
 		if n := wikitest.Eval[int](tab, `lost`); n == 0 {
 			t.Error("the tab did not notice that the relay was gone")
 		}
+	}
+}
+
+// TestSubscriptionTokenThatRunsOutLosesMessages: the page asks for the next one in time, and what is sent meanwhile arrives.
+func TestSubscriptionTokenThatRunsOutLosesMessages(t *testing.T) {
+	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Settings: `$wgWebSocketPageBar = false;
+		$wgWebSocketTypes = [ 'Inbox/{user}' => [] ];` + shortLife})
+	u := w.NewUser(t, "Reader")
+	tab := browser(t).Tab(t)
+	tab.SignIn(w, u, "Main_Page")
+	tab.Run(`window.problems = 0; mw.hook( 'webSocket.error' ).add( () => problems++ )`)
+	collect(tab, "got", `'testwiki:Inbox/Reader'`)
+	settle(t, w, 1)
+	sent := 0
+	wikitest.Eventually(t, "two more tokens", func() bool {
+		w.PHP(t, fmt.Sprintf(`WebSocket::send( WebSocket::wikiID() . 'Inbox/Reader', %d );`, sent))
+		sent++
+		return subscribeRequests(tab) >= 3
+	})
+	tab.WaitFor(fmt.Sprintf(`got.length >= %d`, sent))
+	got := wikitest.Eval[[]int](tab, `got.map( ( data ) => data.msg )`)
+	for i, n := range got {
+		if n != i {
+			t.Fatalf("of %d messages came %v", sent, got)
+		}
+	}
+	if n := wikitest.Eval[int](tab, `problems`); n != 0 || len(got) != sent {
+		t.Errorf("%d problems, %d of %d messages", n, len(got), sent)
 	}
 }
 

@@ -109,7 +109,7 @@ func TestManyConnectionsUseUpTheOpenFiles(t *testing.T) {
 // All at once, at every stage of a connection's beginning, from peers that come back when they are cut off.
 func TestCrowdAtTheDoorEndsTheRelay(t *testing.T) {
 	address := withFewFiles(t)
-	inside, _ := script(t, address)
+	inside := settled(t, address)
 	stages := []string{"", "GET / HT", upgrade, upgrade + "\r\n", upgrade + "Sec-WebSocket-Protocol: mediawiki.websocket.v1\r\n\r\n"}
 	var crowd sync.WaitGroup
 	for n := range 8 {
@@ -134,6 +134,17 @@ func TestCrowdAtTheDoorEndsTheRelay(t *testing.T) {
 	alive(t, inside)
 }
 
+// settled opens a connection and waits until the relay has it among those that have said who they are: the answer to the handshake leaves just before.
+func settled(t *testing.T, address string) net.Conn {
+	t.Helper()
+	c, answer := script(t, address)
+	if !strings.HasPrefix(answer, switching) {
+		t.Fatalf("%q", answer)
+	}
+	alive(t, c)
+	return c
+}
+
 // alive fails the test unless a connection answers a ping.
 func alive(t *testing.T, c net.Conn) {
 	t.Helper()
@@ -155,7 +166,7 @@ func TestSocketsThatSayNothingKeepOthersOut(t *testing.T) {
 	} {
 		t.Run(stage, func(t *testing.T) {
 			address := withFewFiles(t)
-			inside, _ := script(t, address)
+			inside := settled(t, address)
 			for range silent / each {
 				for range each {
 					open(t, address, text)

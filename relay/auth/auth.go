@@ -171,8 +171,8 @@ func (a *Auth) Publish(wiki, t string) (engine.Key, *wire.Error) {
 	case wire.IsSystem(t):
 		return engine.Key{}, wire.NewError(wire.Forbidden, "a wiki publishes no system types but its own")
 	}
-	if w := a.Wikis.Get(wiki); w != nil && (w.Private || w.policies.find(t) != nil) {
-		return engine.Key{Wiki: wiki, Type: t}, nil
+	if w := a.Wikis.Get(wiki); w != nil {
+		return a.plain(w, t).key, nil
 	}
 	return engine.Key{Type: t}, nil
 }
@@ -210,6 +210,11 @@ func (a *Auth) shared(id *Identity, t string) rule {
 		open, speak := a.Wikis.Shared()
 		return rule{key: engine.Key{Type: t}, open: open || a.Open, mute: !speak && !a.Open}
 	}
+	return a.plain(home, t)
+}
+
+// plain is what counts in a wiki for a type without an id: the wiki shares it with others unless it is private or has declared the type.
+func (a *Auth) plain(home *Wiki, t string) rule {
 	r := a.of(home, t)
 	if !home.Private && r.policy == nil {
 		r.key.Wiki = ""

@@ -161,6 +161,9 @@ func (c *Config) check() error {
 		return Fail(ExitUsage, "--tls-cert and --tls-key belong together, and only one is given")
 	case c.TLSCert != "" && port == 65535:
 		return Fail(ExitUsage, "--listen %s: TLS would be served on the next port, which does not exist", c.Listen)
+	case c.Limits.WikiPublishes.Burst < c.Limits.PublishBatch:
+		return Fail(ExitUsage, "wikiPublishesBurst is %d, less than publishBatch, %d: a publish of that many messages would never be taken",
+			c.Limits.WikiPublishes.Burst, c.Limits.PublishBatch)
 	case len(c.Control) > socketPathBytes:
 		return Fail(ExitUsage, "--control %s: the path of a Unix socket has at most %d bytes, this one has %d", c.Control, socketPathBytes, len(c.Control))
 	case !c.Open && c.Control == "" && len(c.Wikis) == 0:

@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,5 +58,14 @@ func TestEveryLimitCanBeSet(t *testing.T) {
 	}
 	if c.Limits != want || c.Drain != 15*time.Second {
 		t.Errorf("%+v %s", c.Limits, c.Drain)
+	}
+}
+
+func TestLargeBatchesWouldNeverBeTaken(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config.json")
+	os.WriteFile(file, []byte(`{"open":true,"publishBatch":10,"wikiPublishesBurst":9}`), 0o600)
+	_, err := config.Parse([]string{"--config", file}, func(string) string { return "" })
+	if err == nil || !strings.Contains(err.Error(), "wikiPublishesBurst is 9, less than publishBatch, 10") {
+		t.Error(err)
 	}
 }

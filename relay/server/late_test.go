@@ -1,7 +1,7 @@
 package server_test
 
 import (
-	"encoding/json"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -45,17 +45,12 @@ func TestPublicKeepsTheTokensOfAWikiThatBecomesPrivate(t *testing.T) {
 
 func TestStolenKeyGoesOnAfterItWasTakenAway(t *testing.T) {
 	r := relaytest.Start(t, nil)
-	key := func(wiki string) string { return json64(relaytest.Key(wiki)) }
+	key := func(wiki string) string { return base64.StdEncoding.EncodeToString(relaytest.Key(wiki)) }
 	put(t, r, "a:", false, map[string]any{"key": key("new"), "keys": []string{key("a:")}})
 	thief := r.V1(t, relaytest.Token("a:", "connect", "Admin", nil), "thief")
 	thief.ExpectNothing()
 	put(t, r, "a:", false, map[string]any{"key": key("new")})
 	thief.ExpectClose(wire.CloseUnauthorized)
-}
-
-func json64(key []byte) string {
-	text, _ := json.Marshal(key) // bytes are base64 in JSON
-	return strings.Trim(string(text), `"`)
 }
 
 func TestForbiddenOriginStaysConnected(t *testing.T) {
@@ -115,4 +110,16 @@ func TestRevocationThatWasNotKeptIsForgotten(t *testing.T) {
 		}
 	}
 	t.Error("the wiki is never told that nothing is kept, and will not repeat it")
+}
+
+func TestOperatorIsNotToldThatRevocationsAreForgotten(t *testing.T) {
+	for state, want := range map[string]bool{"": true, filepath.Join(t.TempDir(), "wikis.json"): false} {
+		r := relaytest.StartPiped(t, func(cfg *config.Config) {
+			farm(cfg)
+			cfg.State = state
+		})
+		if told := strings.Contains(r.Log.String(), "give it a --state FILE"); told != want {
+			t.Errorf("state %q: told %t", state, told)
+		}
+	}
 }
