@@ -15,13 +15,6 @@ import (
 	"mediawiki-websocket/relay/wire"
 )
 
-// The library reads frame heads through a buffer of readBytes, and longer payloads past it; it writes only control frames, which have at most
-// 127 bytes.
-const (
-	readBytes  = 256
-	writeBytes = 128
-)
-
 // Classic reports whether the handshake r asks for no subprotocol that the relay knows.
 func Classic(r *http.Request) bool {
 	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
@@ -56,11 +49,15 @@ func Accept(w http.ResponseWriter, r *http.Request, env *Env, id auth.Identity) 
 		c.dismiss()
 		return nil
 	}
-	ws.SetReadLimit(-1) // the inspector counts, to close with the protocol's own reason
-	c.ws = ws
+	ws.CloseNow() // it has done its part: a reader's connection takes over
 	c.start()
 	return nil
 }
+
+// unused is what the library gets of a connection whose handshake it has answered.
+type unused struct{ net.Conn }
+
+func (unused) Close() error { return nil }
 
 // hijacker hands the library the connection's socket in place of net/http's connection, and turns the library's refusals into the relay's form.
 type hijacker struct {
@@ -101,7 +98,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if early, _ := rw.Reader.Peek(rw.Reader.Buffered()); len(early) > 0 {
 		s.prefix = bytes.Clone(early)
 	}
-	return guarded{s}, bufio.NewReadWriter(bufio.NewReaderSize(s, readBytes), bufio.NewWriterSize(s, writeBytes)), nil
+	return unused{nc}, bufio.NewReadWriter(bufio.NewReaderSize(nc, 16), bufio.NewWriterSize(nc, 16)), nil
 }
 
 // WriteError answers an HTTP request with an error in the protocol's form. It ends the HTTP connection: a proxy that has taken the request for a

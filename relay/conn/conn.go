@@ -4,9 +4,11 @@ package conn
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	mathrand "math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -29,12 +31,13 @@ const (
 // Conn is one connection. Its own goroutine reads, and does what the frames say; the sweeper and the server look at it from outside.
 type Conn struct {
 	env      *Env
-	ws       *websocket.Conn
 	sock     socket
 	member   *hub.Member
-	delivery *hub.Delivery
-	deliver  func(*engine.Message)
+	reader   *reader // while it is being served
 	classic  bool
+	watched  bool        // the poller knows its descriptor
+	resting  atomic.Bool // it has no goroutine; whoever makes it false sees to it that it is served
+	number   uint32      // tells it from others that have had the same descriptor
 	origin   string
 	remote   string
 	opened   time.Time
@@ -62,24 +65,29 @@ func (c *Conn) start() {
 	}
 	c.member = hub.NewMember(&c.sock, sees)
 	c.env.Hub.SetOwner(c.member, hub.Owner{Wiki: c.identity.Wiki, User: c.identity.User})
-	c.delivery = c.env.Hub.NewDelivery(c.member)
-	c.deliver = c.delivery.Deliver
-	c.sock.onRead = c.delivery.Flush
 	c.sock.seen.Store(c.opened.UnixNano())
 	if !c.env.add(c) {
-		c.ws.CloseNow()
+		c.sock.Close()
 		c.dismiss()
 	} else if c.classic && c.env.Auth.Revoked(&c.identity) { // since the handshake was looked at
 		c.sock.end(wire.CloseUnauthorized)
 	}
 }
 
-// serve reads until the connection ends, and then takes it out of everything.
-func (c *Conn) serve() {
+// serve reads what the peer sends and does what it says, for as long as it says something. It reports whether the connection rests then; otherwise it has
+// ended and is out of everything. turns is where a turn was taken for it, nil when none was.
+func (c *Conn) serve(turns chan struct{}) (rests bool) {
+	readers := &c.env.readers
+	r := readers.get(c.env.Hub)
+	c.reader, r.turns = r, turns
 	defer func() {
+		if rests {
+			return
+		}
 		c.env.Hub.Drop(c.member)
-		c.delivery.Flush()
-		c.ws.CloseNow()
+		r.delivery.Flush()
+		c.sock.Close()
+		r.discard()
 		c.dismiss()
 		c.env.remove(c, c.closeCode())
 	}()
@@ -89,15 +97,53 @@ func (c *Conn) serve() {
 			panic(fault) // for Env.catch
 		}
 	}()
-	for {
-		typ, r, err := c.ws.Reader(context.Background())
-		if err == nil {
-			err = c.read(typ, r)
+	err := r.lend(&c.sock, c.member)
+	for err == nil {
+		if err = c.next(r); errors.Is(err, errAtRest) {
+			c.reader, err = nil, nil
+			if rests = c.rest(); rests { // from here on c is another goroutine's
+				break
+			}
+			c.reader, r.stays = r, true
 		}
-		if err != nil {
-			c.linger()
-			return
+	}
+	r.yield()
+	if rests {
+		readers.put(r)
+	} else {
+		c.linger()
+	}
+	return rests
+}
+
+// next does what the next message says.
+func (c *Conn) next(r *reader) error {
+	if _, err := r.in.Peek(1); err != nil { // cheaper than to have the library find out that nothing is there
+		return err
+	}
+	typ, message, err := r.ws.Reader(context.Background())
+	if err == nil {
+		err = c.read(typ, message)
+	}
+	return err
+}
+
+// rest lets the connection go without a goroutine until there is more to read.
+func (c *Conn) rest() bool {
+	return c.sock.tryRest(func() bool {
+		c.resting.Store(true)
+		if err := c.env.poller.watch(c); err != nil {
+			c.resting.Store(false)
+			return false
 		}
+		return true
+	})
+}
+
+// wake makes c be served if it rests. Whoever closes its descriptor, or makes its reads fail, does that first.
+func (c *Conn) wake() {
+	if c.resting.CompareAndSwap(true, false) {
+		c.env.run(c, nil)
 	}
 }
 
@@ -136,7 +182,7 @@ func (c *Conn) read(typ websocket.MessageType, r io.Reader) error {
 	default:
 		c.command(b)
 	}
-	c.delivery.Pace()
+	c.reader.delivery.Pace()
 	return nil
 }
 
@@ -187,6 +233,9 @@ func (c *Conn) sweep(now time.Time) {
 	}
 	seen := time.Unix(0, c.sock.seen.Load())
 	silent := now.Sub(seen)
+	if silent >= stayFor {
+		c.sock.kick()
+	}
 	connected, expires, warn := c.due(now)
 	begun := c.sock.begun.Load()
 	switch {
@@ -254,7 +303,7 @@ func (c *Conn) publish(k engine.Key, e codec.Envelope) (uint64, *wire.Error) {
 		return 0, wire.NewError(wire.RateLimited, "the visitors of this wiki send more than the relay takes")
 	}
 	m := engine.Message{Key: k, Message: codec.Message{Envelope: e, User: c.identity.User}}
-	if err := c.env.Engine.Publish(&m, c.deliver); err != nil {
+	if err := c.env.Engine.Publish(&m, c.reader.deliver); err != nil {
 		c.env.Log.Error("publish", "error", err)
 		return 0, wire.NewError(wire.Unavailable, "the relay cannot take messages now")
 	}

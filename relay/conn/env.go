@@ -34,10 +34,16 @@ type Env struct {
 
 	mu     sync.Mutex
 	conns  []*Conn
+	number uint32
 	room   room
 	shut   bool
 	closes map[int]uint64
-	wg     sync.WaitGroup
+	wg     sync.WaitGroup // counts connections and the goroutines that write for them
+
+	poller   *poller // nil: every connection keeps a goroutine
+	noPoller bool    // and it cannot be opened
+	readers  readers
+	turns    chan struct{} // one for each connection that is read and does not wait
 }
 
 // spawn starts a goroutine that belongs to a connection; [Env.Wait] waits for it.
@@ -63,10 +69,54 @@ func (e *Env) add(c *Conn) bool {
 	if e.shut {
 		return false
 	}
+	if e.readers.free == nil {
+		e.readers.free, e.turns = make(chan *reader, readersMost), make(chan struct{}, readersMost)
+	}
 	c.place = len(e.conns)
 	e.conns = append(e.conns, c)
-	e.spawn(c.serve)
+	e.number++
+	c.number = e.number
+	if c.sock.fd >= 0 && e.canPoll() {
+		c.sock.wake = c.wake
+	}
+	e.wg.Add(1)
+	if len(c.sock.prefix) > 0 || !c.sock.rests() || !c.rest() {
+		e.run(c, nil)
+	}
 	return true
+}
+
+// canPoll opens the poller, with the first connection that needs it. Where there is none every connection keeps a goroutine.
+func (e *Env) canPoll() bool {
+	if e.poller != nil || e.noPoller {
+		return e.poller != nil
+	}
+	var err error
+	e.poller, err = openPoller(func(c *Conn) {
+		if c.resting.CompareAndSwap(true, false) {
+			e.turns <- struct{}{}
+			e.run(c, e.turns)
+		}
+	})
+	if e.noPoller = err != nil; e.noPoller {
+		e.poller = nil
+		e.Log.Warn("every connection keeps a goroutine, which takes more memory", "error", err)
+	}
+	return !e.noPoller
+}
+
+// run serves c in a goroutine of its own, which ends when the connection rests or ends.
+func (e *Env) run(c *Conn, turns chan struct{}) {
+	go func() {
+		rests := false
+		defer func() {
+			if !rests {
+				e.wg.Done()
+			}
+		}()
+		defer e.catch()
+		rests = c.serve(turns)
+	}()
 }
 
 // Shut lets no more connections in.
@@ -84,6 +134,9 @@ func (e *Env) remove(c *Conn, code int) {
 	e.conns[c.place].place = c.place
 	e.conns[last] = nil
 	e.conns = e.conns[:last]
+	if e.poller != nil {
+		e.poller.forget(c)
+	}
 	if e.closes == nil {
 		e.closes = make(map[int]uint64)
 	}
@@ -139,4 +192,9 @@ func (e *Env) SweepEvery() time.Duration {
 }
 
 // Wait waits until all connections have ended.
-func (e *Env) Wait() { e.wg.Wait() }
+func (e *Env) Wait() {
+	e.wg.Wait()
+	if e.poller != nil {
+		e.poller.close()
+	}
+}

@@ -52,87 +52,80 @@ func (g *guard) vet(p []byte) int {
 
 // pace counts what a peer has sent, in frames and KiB, and makes one that always has more to say wait a moment now and then: a few of them would
 // otherwise keep every processor busy, and the runtime looks at the network only when one has nothing else to do.
-func (g *guard) pace(work int, more bool) {
-	if g.work += work; !more {
-		g.work = 0
+func (r *reader) pace(work int, more bool) {
+	if r.work += work; !more {
+		r.work = 0
 	}
-	if g.work < paceWork {
+	if r.work < paceWork {
 		return
 	}
-	if time.Since(time.Unix(0, g.paced)) < paceWithin {
+	if time.Since(time.Unix(0, r.paced)) < paceWithin {
+		r.yield()
 		time.Sleep(paceFor)
 	}
-	g.work, g.paced = 0, time.Now().UnixNano()
+	r.work, r.paced = 0, time.Now().UnixNano()
 }
 
 // Read gives the library what the peer sends, as far as it is in order. Once all of that has been done the connection ends for what is not.
-func (s *socket) Read(p []byte) (int, error) {
-	s.onRead()
-	if at, _ := s.sealedSince(); !at.IsZero() {
-		return 0, s.awaitClose()
+func (r *reader) Read(p []byte) (int, error) {
+	r.delivery.Flush()
+	if at, _ := r.sealedSince(); !at.IsZero() {
+		return 0, r.awaitClose()
 	}
-	if s.fault == nil {
-		n, err := s.receive(p)
+	if r.fault == nil {
+		n, err := r.receive(p)
 		switch {
 		case n > 0:
-			s.pace(int(s.frames.ended)+n>>10, n == len(p))
-			s.frames.ended = 0
+			r.pace(int(r.frames.ended)+n>>10, n == len(p))
+			r.frames.ended = 0
 			return n, nil
-		case s.fault == nil:
+		case r.fault == nil:
 			return 0, err
 		}
 	}
-	s.end(*s.fault)
+	r.end(*r.fault)
 	return 0, errFault
 }
 
 // receive reads, and returns how much is in order of what has come: nothing only with an error, a fault or behind the peer's close frame.
-func (s *socket) receive(p []byte) (n int, err error) {
-	if len(s.prefix) > 0 {
-		n = copy(p, s.prefix)
-		s.prefix = s.prefix[n:]
-	} else if n, err = s.Conn.Read(p); n == 0 {
-		s.readErr = err
+func (r *reader) receive(p []byte) (n int, err error) {
+	if len(r.prefix) > 0 {
+		n = copy(p, r.prefix)
+		r.prefix = r.prefix[n:]
+	} else if n, err = r.fetch(p); n == 0 {
+		if err != errAtRest {
+			r.readErr = err
+		}
 		return 0, err
 	}
 	now := time.Now().UnixNano()
-	s.seen.Store(now)
-	n = s.vet(p[:n])
+	r.noteWake(now, r.seen.Swap(now))
+	n = r.vet(p[:n])
 	switch {
-	case s.frames.resting():
-		s.begun.Store(0)
-	case s.frames.began:
-		s.begun.Store(now)
+	case r.frames.resting():
+		r.begun.Store(0)
+	case r.frames.began:
+		r.begun.Store(now)
 	}
-	s.frames.began = false
-	if s.frames.closed && n == 0 {
+	r.frames.began = false
+	if r.frames.closed && n == 0 {
 		return 0, io.EOF
 	}
 	return n, nil
 }
 
 // awaitClose reads on until the peer has answered the relay's close frame. Nothing else that it sends matters any more.
-func (s *socket) awaitClose() error {
+func (r *reader) awaitClose() error {
 	buf := readPool.Get().(*[]byte)
 	defer readPool.Put(buf)
-	for !s.frames.closed && s.fault == nil {
-		n, err := s.receive((*buf)[:cap(*buf)])
+	for !r.frames.closed && r.fault == nil {
+		n, err := r.receive((*buf)[:cap(*buf)])
 		if err != nil {
 			return err
 		}
-		s.pace(n>>10, n == cap(*buf))
+		r.pace(n>>10, n == cap(*buf))
 	}
 	return errFault
-}
-
-// guarded is the socket as the library has it, which closes it as soon as it has answered the peer's close frame.
-type guarded struct{ *socket }
-
-func (g guarded) Close() error {
-	if g.rude.Load() {
-		g.linger()
-	}
-	return g.socket.Close()
 }
 
 // linger gives a peer that still sends, although the connection ends, the time to read why: to close a socket with unread input makes the kernel

@@ -39,12 +39,13 @@ type socket struct {
 	limit   int // bytes of the queue; one frame is always accepted
 	timeout time.Duration
 	prefix  []byte // read by net/http before the hijack
-	onRead  func() // called before each Read, which may wait
 	spawn   func(func())
+	wake    func() // makes the connection be served, if it rests; nil: it does not rest
 	seen    atomic.Int64 // time of the last Read that got something, in Unix nanoseconds
 	begun   atomic.Int64 // time when what the peer has not completed yet began, a message or a frame; 0: nothing
-	readErr error        // of the last Read; the reader's own
-	guard                // the reader's own
+	readErr error        // of the last Read; the reader's own, as what follows
+	quick   uint8        // how often in a row it had more to say soon after it rested
+	guard
 
 	mu      sync.Mutex
 	state   int
@@ -58,6 +59,8 @@ type socket struct {
 	ending  bool      // Close was called: the descriptor is closed once all is written
 	endBy   time.Time
 	closed  bool
+	staying bool // the reader waits between messages
+	kicked  bool // and has been told to stop
 }
 
 var _ hub.Outbox = (*socket)(nil)
@@ -208,8 +211,19 @@ func (s *socket) rest(broken bool) {
 	s.mu.Unlock()
 	if shut {
 		s.Conn.Close()
+		s.rouse()
 	}
 }
+
+// rouse makes the goroutine that serves the connection, which may rest, see that it has ended.
+func (s *socket) rouse() {
+	if s.wake != nil {
+		s.wake()
+	}
+}
+
+// rests reports whether the connection needs no goroutine while it has nothing to say.
+func (s *socket) rests() bool { return s.wake != nil && s.fd >= 0 }
 
 // drain writes b and then what is queued, waiting for the peer for as long as it takes anything. It is the goroutine of the connection that owns
 // this socket and ends when nothing is queued, or when the peer has taken nothing for the write timeout.
@@ -267,19 +281,23 @@ func (s *socket) Close() error {
 	if s.state == idle {
 		s.closed = true
 		s.mu.Unlock()
-		return s.Conn.Close()
+		err := s.Conn.Close()
+		s.rouse()
+		return err
 	}
 	s.mu.Unlock()
 	s.Flush()
-	return s.Conn.SetReadDeadline(time.Unix(1, 0))
+	err := s.Conn.SetReadDeadline(time.Unix(1, 0))
+	s.rouse()
+	return err
 }
 
 // abort ends the connection now. It does not wait.
 func (s *socket) abort() {
 	past := time.Unix(1, 0)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.closed {
+		s.mu.Unlock()
 		return
 	}
 	s.ending, s.endBy = true, past
@@ -288,6 +306,46 @@ func (s *socket) abort() {
 		s.closed, s.queue, s.bytes = true, nil, 0
 		s.spawn(func() { s.Conn.Close() })
 	}
+	s.mu.Unlock()
+	s.rouse()
+}
+
+// stay waits for the peer between messages, until the sweeper ends that with kick.
+func (s *socket) stay(p []byte) (int, error) {
+	s.mu.Lock()
+	s.staying = true
+	s.mu.Unlock()
+	n, err := s.Conn.Read(p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.staying = false
+	if !s.kicked {
+		return n, err
+	}
+	s.kicked = false
+	if !s.ending && !s.closed {
+		s.Conn.SetReadDeadline(time.Time{})
+	}
+	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errAtRest
+	}
+	return n, err
+}
+
+func (s *socket) kick() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.staying && !s.ending && !s.closed {
+		s.kicked = true
+		s.Conn.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// rest runs watch, while the descriptor is certainly open, unless the connection is ending.
+func (s *socket) tryRest(watch func() bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.ending && !s.closed && watch()
 }
 
 // sealedSince returns when a close frame was queued, and which.

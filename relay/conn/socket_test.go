@@ -44,13 +44,23 @@ func pair(t *testing.T, kind string, small bool) (*socket, net.Conn, *sync.WaitG
 		}
 	}
 	var wg sync.WaitGroup
-	s := &socket{Conn: here, fd: plainFD(here), limit: 1 << 30, timeout: leak.Patience, spawn: func(f func()) { wg.Go(f) }, onRead: func() {}}
+	s := &socket{Conn: here, fd: plainFD(here), limit: 1 << 30, timeout: leak.Patience, spawn: func(f func()) { wg.Go(f) }}
 	if (s.fd < 0) != (kind == "pipe") {
 		t.Fatalf("descriptor %d for a %s", s.fd, kind)
 	}
 	t.Cleanup(func() { s.abort(); there.Close(); wg.Wait() })
 	there.SetDeadline(time.Now().Add(2 * leak.Patience))
 	return s, there, &wg
+}
+
+// read reads one byte of s, as the library does.
+func read(s *socket) error {
+	r := newReader(hub.New())
+	defer r.discard()
+	r.lend(s, nil)
+	s.frames.limits = new(Limits)
+	_, err := r.Read(make([]byte, 1))
+	return err
 }
 
 // record is a frame in these tests: its length, who queued it, and which of theirs it is.
@@ -126,7 +136,7 @@ func TestCloseWritesWhatIsQueuedFirst(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		if _, err := s.Read(make([]byte, 1)); err == nil {
+		if err := read(s); err == nil {
 			t.Error("a Read after Close did not return")
 		}
 		got, err := io.ReadAll(peer)
@@ -214,10 +224,9 @@ func TestPeerThatTakesNothingIsGivenUp(t *testing.T) {
 func TestAbortEndsABlockedWriterAndReader(t *testing.T) {
 	for _, kind := range []string{"tcp", "pipe"} {
 		s, _, wg := pair(t, kind, true)
-		read := make(chan error)
+		ended := make(chan error)
 		go func() {
-			_, err := s.Read(make([]byte, 1))
-			read <- err
+			ended <- read(s)
 		}()
 		for n := range 2000 {
 			s.Queue(record(0, n, 5000))
@@ -225,7 +234,7 @@ func TestAbortEndsABlockedWriterAndReader(t *testing.T) {
 		s.Flush()
 		s.abort()
 		s.abort()
-		if err := <-read; err == nil || errors.Is(err, os.ErrNoDeadline) {
+		if err := <-ended; err == nil || errors.Is(err, os.ErrNoDeadline) {
 			t.Error(err)
 		}
 		wg.Wait()

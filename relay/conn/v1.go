@@ -232,14 +232,14 @@ func (c *Conn) refuse(id uint64, err *wire.Error) {
 }
 
 // queue queues a frame that is written with what else this connection has caused, before it reads on.
-func (c *Conn) queue(frame []byte) { c.delivery.Queue(&c.sock, hub.Seal(frame)) }
+func (c *Conn) queue(frame []byte) { c.reader.delivery.Queue(&c.sock, hub.Seal(frame)) }
 
 func appendUint(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) }
 
 // finish ends the connection behind what is queued.
 func (c *Conn) finish(why wire.Close) {
 	c.sock.end(why)
-	c.delivery.Flush()
+	c.reader.delivery.Flush()
 }
 
 // Cut returns a peer's text for the log: shortened, and without the one control character that slog does not escape.

@@ -18,15 +18,15 @@ var dirtyPool = sync.Pool{New: func() any { return new(dirtyList) }}
 // Delivery hands messages to outboxes for one goroutine. It writes later, in Flush, so that messages that come together leave together; whoever
 // has called Deliver or Queue must call Flush, whatever happens.
 type Delivery struct {
+	Origin *Member // the connection whose messages these are, or nil; it may change between messages
 	hub    *Hub
-	origin *Member // the connection whose messages these are, or nil
 	dirty  *dirtyList
 	bytes  int
 	count  uint64
 }
 
 // NewDelivery returns a delivery for what origin sends; origin may be nil.
-func (h *Hub) NewDelivery(origin *Member) *Delivery { return &Delivery{hub: h, origin: origin} }
+func (h *Hub) NewDelivery(origin *Member) *Delivery { return &Delivery{Origin: origin, hub: h} }
 
 // Deliver queues m for everybody who wants it. It writes nothing.
 func (d *Delivery) Deliver(m *engine.Message) {
@@ -83,7 +83,7 @@ func (d *Delivery) direct(m *engine.Message) {
 
 // give queues m for member unless member is its sender, and returns m's frame, which the first receiver has made.
 func (d *Delivery) give(member *Member, m *engine.Message, frame []byte) []byte {
-	if m.From != "" && member.sole == m.From || member == d.origin && member.sees != nil {
+	if m.From != "" && member.sole == m.From || member == d.Origin && member.sees != nil {
 		return frame
 	}
 	if frame == nil {

@@ -1,0 +1,14 @@
+//go:build !linux
+
+package conn
+
+import "errors"
+
+// poller is for Linux. Elsewhere every connection keeps a goroutine.
+type poller struct{}
+
+func openPoller(func(*Conn)) (*poller, error) { return nil, errors.ErrUnsupported }
+
+func (*poller) close()            {}
+func (*poller) watch(*Conn) error { return errors.ErrUnsupported }
+func (*poller) forget(*Conn)      {}

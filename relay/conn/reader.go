@@ -1,0 +1,168 @@
+package conn
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"mediawiki-websocket/relay/engine"
+	"mediawiki-websocket/relay/hub"
+)
+
+const (
+	readBytes   = 4 << 10 // the library reads through a buffer of this size, and longer payloads past it
+	writeBytes  = 128     // it writes only control frames, which have at most 127 bytes
+	readersMost = 64      // connections that are read at once, without those that have to wait in the middle of a message
+
+	stayWithin = 100 * time.Millisecond // a connection that has more to say so soon,
+	stayTimes  = 3                      // so many times in a row,
+	stayFor    = time.Second            // keeps its goroutine until it has said nothing for so long
+)
+
+// errAtRest is what the library reads when nothing has come, not even the beginning of a message or a frame.
+var errAtRest = errors.New("nothing to read")
+
+// reader is what it takes to read a connection besides a goroutine: a connection of the library, which keeps nothing from one message to the next, and a
+// delivery. So a few readers serve all connections, and one that has nothing to say needs none. It is the net.Conn that the library reads from.
+type reader struct {
+	*socket  // which it is lent to
+	ws       *websocket.Conn
+	in       *bufio.Reader // of ws
+	delivery *hub.Delivery
+	deliver  func(*engine.Message)
+	turns    chan struct{} // where its turn was taken from; nil: it has none
+	woken    bool          // something has come since it was lent
+	dry      bool          // the kernel had no more than what was read last
+	stays    bool          // it waits for the peer between messages too
+	fetcher
+}
+
+// newReader makes a reader by a handshake with itself: the library has no other way to make a connection.
+func newReader(h *hub.Hub) *reader {
+	r := &reader{delivery: h.NewDelivery(nil)}
+	r.deliver = r.delivery.Deliver
+	r.fetcher.init()
+	request := &http.Request{Method: "GET", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"AAAAAAAAAAAAAAAAAAAAAA=="}}}
+	ws, err := websocket.Accept(handshake{r, make(http.Header)}, request, nil)
+	if err != nil {
+		panic(err) // the handshake is in order
+	}
+	ws.SetReadLimit(-1) // the inspector counts, to close with the protocol's own reason
+	r.ws = ws
+	return r
+}
+
+// handshake is the answer to a reader's handshake with itself, which nobody gets.
+type handshake struct {
+	r      *reader
+	header http.Header
+}
+
+func (h handshake) Header() http.Header         { return h.header }
+func (h handshake) Write(p []byte) (int, error) { return len(p), nil }
+func (h handshake) WriteHeader(int)             {}
+
+func (h handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	h.r.in = bufio.NewReaderSize(h.r, readBytes)
+	return h.r, bufio.NewReadWriter(h.r.in, bufio.NewWriterSize(h.r, writeBytes)), nil
+}
+
+// readers are those that are not lent to anybody.
+type readers struct{ free chan *reader }
+
+func (rs *readers) get(h *hub.Hub) *reader {
+	select {
+	case r := <-rs.free:
+		return r
+	default:
+		return newReader(h)
+	}
+}
+
+// put takes r back, which is between two messages.
+func (rs *readers) put(r *reader) {
+	r.yield()
+	r.socket, r.raw, r.delivery.Origin = nil, nil, nil
+	select {
+	case rs.free <- r:
+	default:
+		r.discard()
+	}
+}
+
+// discard ends r, whose connection of the library need not be fit for another.
+func (r *reader) discard() {
+	r.yield()
+	r.socket = nil
+	r.ws.CloseNow()
+}
+
+// lend makes r the reader of s.
+func (r *reader) lend(s *socket, m *hub.Member) error {
+	r.socket, r.delivery.Origin = s, m
+	r.woken, r.dry, r.stays = false, false, false
+	return r.fetcher.of(s)
+}
+
+// yield gives up r's turn: who waits for its peer must not keep other connections from being read.
+func (r *reader) yield() {
+	if r.turns != nil {
+		<-r.turns
+		r.turns = nil
+	}
+}
+
+// fetch reads what has come. When nothing has, it waits only in the middle of a message or a frame, or for a connection that keeps its goroutine.
+func (r *reader) fetch(p []byte) (int, error) {
+	if r.raw == nil {
+		return r.Conn.Read(p)
+	}
+	if !r.dry {
+		if n, err := r.now(p); err != errAgain {
+			r.dry = n < len(p)
+			return n, err
+		}
+	}
+	r.dry = false
+	switch {
+	case !r.frames.resting():
+		r.yield()
+		return r.Conn.Read(p)
+	case r.stays:
+		r.yield()
+		return r.stay(p)
+	}
+	return 0, errAtRest
+}
+
+// noteWake looks, when the first bytes have come since r was lent, whether the connection is one of those that always have more to say.
+func (r *reader) noteWake(now, last int64) {
+	if r.woken {
+		return
+	}
+	r.woken = true
+	if time.Duration(now-last) > stayWithin {
+		r.quick = 0
+	} else if r.quick++; r.quick >= stayTimes {
+		r.quick, r.stays = stayTimes, true
+	}
+}
+
+// SetDeadline does nothing: the library calls it once, at the handshake.
+func (r *reader) SetDeadline(time.Time) error { return nil }
+
+// Close is the library's, as soon as it has answered the peer's close frame.
+func (r *reader) Close() error {
+	if r.socket == nil {
+		return nil
+	}
+	if r.rude.Load() {
+		r.linger()
+	}
+	return r.socket.Close()
+}
