@@ -31,6 +31,7 @@ type Config struct {
 	Log     string // path; "": standard error
 	Open    bool
 	Daemon  bool
+	Pprof   bool // the control socket answers with profiles too
 	Wikis   []*auth.Wiki
 	Drain   time.Duration // over how long the clients are told to come back when the relay ends
 	Limits  conn.Limits
@@ -75,6 +76,7 @@ pages and scripts that are connected to it.
   --log FILE          log there instead of standard error; SIGHUP opens it anew
   --open              serve everybody, whatever their origin and without tokens, but for
                       system types and private wikis. Only for trying things out.
+  --pprof             serve Go's profiles on the control socket, below /debug/pprof/
   --daemon            go to the background; returns once the relay listens
   --version, --help
 
@@ -101,6 +103,7 @@ func Parse(args []string, getenv func(string) string) (*Config, error) {
 	}
 	flags.StringVar(&file, "config", "", "")
 	open := flags.Bool("open", false, "")
+	flags.BoolVar(&c.Pprof, "pprof", false, "")
 	flags.BoolVar(&c.Daemon, "daemon", false, "")
 	flags.BoolVar(&version, "version", false, "")
 	switch err := flags.Parse(args); {

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	lingerFor   = time.Second // how long a peer that broke the protocol may take to read why it was closed
-	lingerBytes = 1 << 20     // and how much it may send meanwhile
+	lingerFor  = time.Second // how long a peer that broke the protocol may take to read why it was closed
+	lingerRate = 64 << 10    // bytes that it may send in each millisecond meanwhile
 
 	paceWork   = 64                    // frames or KiB after which a peer that has sent more already has to pause
 	paceWithin = 20 * time.Millisecond // unless they took so long
@@ -116,6 +116,7 @@ func (r *reader) receive(p []byte) (n int, err error) {
 
 // awaitClose reads on until the peer has answered the relay's close frame. Nothing else that it sends matters any more.
 func (r *reader) awaitClose() error {
+	r.spoiled = true
 	buf := readPool.Get().(*[]byte)
 	defer readPool.Put(buf)
 	for !r.frames.closed && r.fault == nil {
@@ -132,8 +133,14 @@ func (r *reader) awaitClose() error {
 // throw away what the peer has not read yet.
 func (s *socket) linger() {
 	s.shutWrite()
-	if s.SetReadDeadline(time.Now().Add(lingerFor)) == nil {
-		io.CopyN(io.Discard, s.Conn, lingerBytes)
+	if s.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
+		return
+	}
+	for {
+		if _, err := io.CopyN(io.Discard, s.Conn, lingerRate); err != nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

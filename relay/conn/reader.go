@@ -36,6 +36,7 @@ type reader struct {
 	deliver  func(*engine.Message)
 	turns    chan struct{} // where its turn was taken from; nil: it has none
 	woken    bool          // something has come since it was lent
+	spoiled  bool          // the library has not seen all that was read: it may be anywhere in a frame
 	dry      bool          // the kernel had no more than what was read last
 	stays    bool          // it waits for the peer between messages too
 	fetcher
@@ -84,8 +85,12 @@ func (rs *readers) get(h *hub.Hub) *reader {
 	}
 }
 
-// put takes r back, which is between two messages.
+// put takes r back. One that is not certainly between two messages is not fit for another connection.
 func (rs *readers) put(r *reader) {
+	if r.spoiled || r.in.Buffered() > 0 {
+		r.discard()
+		return
+	}
 	r.yield()
 	r.socket, r.raw, r.delivery.Origin = nil, nil, nil
 	select {

@@ -94,6 +94,34 @@ func (s *socket) Queue(frame []byte) bool {
 	return s.push(frame)
 }
 
+// Send implements [hub.Outbox]. The usual case, in which nothing waits and the kernel takes everything, touches neither queue nor scheduler. The lock is
+// held meanwhile, because the kernel does not wait either.
+func (s *socket) Send(frames []byte) {
+	s.mu.Lock()
+	if s.state == idle && s.fd >= 0 && !s.sealed && !s.ending && !s.closed {
+		n, err := sendNow(s.fd, frames)
+		if n == len(frames) {
+			s.mu.Unlock()
+			return
+		}
+		if err != nil {
+			s.rest(true)
+			return
+		}
+		rest := frames[n:]
+		s.state = writing
+		s.bytes += len(rest)
+		s.mu.Unlock()
+		s.spawn(func() { s.drain(rest) })
+		return
+	}
+	wake := s.push(frames)
+	s.mu.Unlock()
+	if wake {
+		s.Flush()
+	}
+}
+
 // push queues a frame and reports whether the caller must flush. A frame past the limit ends the connection.
 func (s *socket) push(frame []byte) bool {
 	if s.sealed || s.ending || s.closed {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"sync"
 
 	"mediawiki-websocket/relay/engine"
@@ -19,10 +20,13 @@ var dirtyPool = sync.Pool{New: func() any { return new(dirtyList) }}
 // has called Deliver or Queue must call Flush, whatever happens.
 type Delivery struct {
 	Origin *Member // the connection whose messages these are, or nil; it may change between messages
-	hub    *Hub
-	dirty  *dirtyList
-	bytes  int
-	count  uint64
+	Wait   func()  // called before others are waited for; may be nil
+
+	hub      *Hub
+	channels []*channel // with items
+	dirty    *dirtyList
+	bytes    int
+	count    uint64
 }
 
 // NewDelivery returns a delivery for what origin sends; origin may be nil.
@@ -37,57 +41,80 @@ func (d *Delivery) Deliver(m *engine.Message) {
 		d.direct(m)
 		return
 	}
-	d.bytes += len(d.toClassic(m, d.toSubscribers(m)))
+	skip := h.senders(m.From, d.Origin)
+	if ch := h.channel(m.Key); ch != nil {
+		d.grew(ch, ch.add(m, skip))
+	}
+	d.toClassic(m, skip)
 }
 
-func (d *Delivery) toSubscribers(m *engine.Message) (frame []byte) {
-	s := d.hub.stripe(m.Key)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if ch := s.channels[m.Key]; ch != nil {
-		for _, sub := range ch.subs {
-			frame = d.give(sub.member, m, frame)
+// senders returns whom a message from a client is not for: those that carry only that client.
+func (h *Hub) senders(from string, origin *Member) (skip []*Member) {
+	if from == "" {
+		return nil
+	}
+	for _, holder := range h.clients[from] {
+		if holder.sole == from {
+			skip = append(skip, holder)
 		}
 	}
-	return frame
+	if origin != nil && origin.sole == from && !slices.Contains(skip, origin) {
+		skip = append(skip, origin)
+	}
+	return skip
 }
 
-func (d *Delivery) toClassic(m *engine.Message, frame []byte) []byte {
+// grew remembers that something must be sent to ch.
+func (d *Delivery) grew(ch *channel, bytes int) {
+	if d.bytes += bytes; bytes > 0 && !slices.Contains(d.channels, ch) {
+		d.channels = append(d.channels, ch)
+	}
+}
+
+func (d *Delivery) toClassic(m *engine.Message, skip []*Member) {
 	d.hub.classicMu.RLock()
 	defer d.hub.classicMu.RUnlock()
-	for _, member := range d.hub.classic {
-		if member.sees(m.Key) {
-			frame = d.give(member, m, frame)
-		}
-	}
-	return frame
-}
-
-// direct delivers a message that names its recipients.
-func (d *Delivery) direct(m *engine.Message) {
 	var frame []byte
-	done := make(map[*Member]bool, len(m.Recipients))
-	for _, id := range m.Recipients {
-		for _, member := range d.hub.clients[id] {
-			if done[member] {
-				continue
-			}
-			done[member] = true
-			if member.Subscribed(m.Key) || member.sees != nil && member.sees(m.Key) {
-				frame = d.give(member, m, frame)
-			}
+	for _, member := range d.hub.classic {
+		if member != d.Origin && member.sees(m.Key) && !slices.Contains(skip, member) {
+			frame = d.give(member, m, frame)
 		}
 	}
 	d.bytes += len(frame)
 }
 
-// give queues m for member unless member is its sender, and returns m's frame, which the first receiver has made.
-func (d *Delivery) give(member *Member, m *engine.Message, frame []byte) []byte {
-	if m.From != "" && member.sole == m.From || member == d.Origin && member.sees != nil {
-		return frame
+// direct delivers a message that names its recipients.
+func (d *Delivery) direct(m *engine.Message) {
+	var frame []byte
+	var subscribers []*Member
+	ch := d.hub.channel(m.Key)
+	done := make(map[*Member]bool, len(m.Recipients))
+	for _, id := range m.Recipients {
+		for _, member := range d.hub.clients[id] {
+			if done[member] || m.From != "" && member.sole == m.From || member == d.Origin && member.sees != nil {
+				continue
+			}
+			done[member] = true
+			if member.sees != nil && member.sees(m.Key) {
+				frame = d.give(member, m, frame)
+			} else if ch != nil && member.in(ch) {
+				subscribers = append(subscribers, member)
+			}
+		}
 	}
+	if len(subscribers) > 0 {
+		if frame == nil {
+			frame = appendMessage(nil, m)
+		}
+		ch.addFor(frame, subscribers)
+		d.grew(ch, len(frame))
+	}
+}
+
+// give queues m for member, and returns m's frame, which the first receiver has made.
+func (d *Delivery) give(member *Member, m *engine.Message, frame []byte) []byte {
 	if frame == nil {
-		frame = messageFrame(m)
+		frame = appendMessage(nil, m)
 	}
 	d.count++
 	d.Queue(member.out, frame)
@@ -114,6 +141,15 @@ func (d *Delivery) Pace() {
 
 // Flush writes what waits because of this delivery.
 func (d *Delivery) Flush() {
+	give := d.Queue
+	if len(d.channels) == 1 { // nobody can get more than these messages: they need not be queued first
+		give = Outbox.Send
+	}
+	for i, ch := range d.channels {
+		d.count += ch.send(d.Wait, give)
+		d.channels[i] = nil
+	}
+	d.channels = d.channels[:0]
 	if d.count > 0 {
 		d.hub.delivered.Add(d.count)
 	}

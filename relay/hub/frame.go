@@ -2,6 +2,7 @@ package hub
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"mediawiki-websocket/relay/engine"
 	"mediawiki-websocket/relay/wire"
@@ -48,8 +49,12 @@ func CloseFrame(c wire.Close) []byte {
 	return append(b, c.Reason...)
 }
 
-func messageFrame(m *engine.Message) []byte {
+// appendMessage appends m's frame to b, which may have others in it.
+func appendMessage(b []byte, m *engine.Message) []byte {
 	const rest = 96 // the members' names, the offset
-	b := NewFrame(rest + len(m.Type) + len(m.Msg) + len(m.From) + len(m.To) + len(m.User))
-	return Seal(codec.AppendMessage(b, &m.Message))
+	start := len(b)
+	b = slices.Grow(b, headBytes+rest+len(m.Type)+len(m.Msg)+len(m.From)+len(m.To)+len(m.User))
+	b = codec.AppendMessage(append(b, make([]byte, headBytes)...), &m.Message)
+	frame := Seal(b[start:])
+	return b[:start+copy(b[start:], frame)]
 }

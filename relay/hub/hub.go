@@ -5,6 +5,7 @@ package hub
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -13,10 +14,13 @@ import (
 
 // Outbox is where a connection's frames wait.
 type Outbox interface {
-	// Queue appends a frame, which it may share with others. It never blocks. When it returns true the caller must see to it that Flush is called.
-	Queue(frame []byte) bool
+	// Queue appends a frame, or several in a row, which it may share with others. It never blocks. When it returns true the caller must see to it that
+	// Flush is called.
+	Queue(frames []byte) bool
 	// Flush writes what is queued, without waiting for the peer.
 	Flush()
+	// Send is Queue and Flush in one.
+	Send(frames []byte)
 }
 
 // Member is a connection as the hub sees it. Join, the changes of clients and Drop are for one goroutine, the connection's own.
@@ -24,23 +28,24 @@ type Member struct {
 	out  Outbox
 	sees func(engine.Key) bool // a classic connection: which messages it gets; nil: those it subscribed to
 
+	mu   sync.Mutex
+	subs []subscription
+
 	place   int      // in Hub.classic, -1 outside; guarded by classicMu
 	clients []string // guarded by Hub.clientsMu
 	sole    string   // the only client, "" when there are none or several; guarded by Hub.clientsMu
 	owner   Owner    // guarded by Hub.clientsMu
+}
 
-	mu   sync.Mutex
-	subs map[engine.Key]*sub
+// subscription is the place of a member in a channel. It changes only under the locks of both.
+type subscription struct {
+	ch    *channel
+	place int
 }
 
 // NewMember returns a member that gets the messages it subscribes to or, with sees, once it has a client, every message that it sees.
 func NewMember(out Outbox, sees func(engine.Key) bool) *Member {
 	return &Member{out: out, sees: sees, place: -1}
-}
-
-type sub struct {
-	member *Member
-	place  int // in channel.subs
 }
 
 const stripes = 64
@@ -50,9 +55,8 @@ type stripe struct {
 	channels map[engine.Key]*channel
 }
 
-type channel struct{ subs []*sub }
-
-// Hub is the connections of this relay by what they want. The locks are taken in the order clientsMu, stripe.mu, classicMu, Member.mu.
+// Hub is the connections of this relay by what they want. The locks are taken in the order channel.sending, clientsMu, stripe.mu, channel.mu,
+// classicMu, Member.mu.
 type Hub struct {
 	seed      maphash.Seed
 	stripes   [stripes]stripe
@@ -79,55 +83,68 @@ func (h *Hub) stripe(k engine.Key) *stripe {
 	return &h.stripes[maphash.Comparable(h.seed, k)%stripes]
 }
 
-// Join subscribes m to k.
+// channel returns the channel of k, nil when nobody has joined it.
+func (h *Hub) channel(k engine.Key) *channel {
+	s := h.stripe(k)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.channels[k]
+}
+
+// Join subscribes m to k. It gets what is delivered from now on.
 func (h *Hub) Join(m *Member, k engine.Key) {
 	s := h.stripe(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.subs[k] != nil {
-		return
-	}
-	if m.subs == nil {
-		m.subs = make(map[engine.Key]*sub)
-	}
 	ch := s.channels[k]
 	if ch == nil {
-		ch = &channel{}
+		ch = &channel{key: k}
 		s.channels[k] = ch
 	}
-	m.subs[k] = &sub{m, len(ch.subs)}
-	ch.subs = append(ch.subs, m.subs[k])
+	ch.join(m)
 }
 
-// Leave ends m's subscription to k, if there is one. The last subscriber takes the place that becomes free.
+// Leave ends m's subscription to k, if there is one. When it returns m gets nothing of k any more, not even what had been delivered and was just being sent.
 func (h *Hub) Leave(m *Member, k engine.Key) {
+	if ch := h.leave(m, k); ch != nil {
+		ch.sending.Lock()
+		defer ch.sending.Unlock()
+	}
+}
+
+// leave returns the channel that m has left.
+func (h *Hub) leave(m *Member, k engine.Key) *channel {
 	s := h.stripe(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	gone := m.subs[k]
-	if gone == nil {
-		return
-	}
-	delete(m.subs, k)
 	ch := s.channels[k]
-	last := len(ch.subs) - 1
-	ch.subs[gone.place] = ch.subs[last]
-	ch.subs[gone.place].place = gone.place
-	ch.subs[last] = nil
-	if ch.subs = ch.subs[:last]; last == 0 {
+	if ch == nil || !ch.leave(m) {
+		return nil
+	}
+	if len(ch.subs) == 0 {
 		delete(s.channels, k)
 	}
+	return ch
+}
+
+// find returns the place of ch among m's subscriptions, -1 when it is not there. They are few, and side by side: a map would cost more memory than all else
+// that an idle connection needs. The caller holds m's lock.
+func (m *Member) find(ch *channel) int {
+	return slices.IndexFunc(m.subs, func(s subscription) bool { return s.ch == ch })
+}
+
+// in reports whether m has joined ch.
+func (m *Member) in(ch *channel) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.find(ch) >= 0
 }
 
 // Subscribed reports whether m has joined k.
 func (m *Member) Subscribed(k engine.Key) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.subs[k] != nil
+	return slices.ContainsFunc(m.subs, func(s subscription) bool { return s.ch.key == k })
 }
 
 // Len returns how many keys m has joined.
@@ -141,9 +158,9 @@ func (m *Member) Len() int {
 func (m *Member) Subscriptions() []engine.Key {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	keys := make([]engine.Key, 0, len(m.subs))
-	for k := range m.subs {
-		keys = append(keys, k)
+	keys := make([]engine.Key, len(m.subs))
+	for i, s := range m.subs {
+		keys[i] = s.ch.key
 	}
 	return keys
 }
@@ -157,10 +174,10 @@ func (h *Hub) joinClassic(m *Member) {
 	}
 }
 
-// Drop takes m out of everything.
+// Drop takes m out of everything. It does not wait for what is just being sent.
 func (h *Hub) Drop(m *Member) {
 	for _, k := range m.Subscriptions() {
-		h.Leave(m, k)
+		h.leave(m, k)
 	}
 	h.clientsMu.Lock()
 	h.setClients(m, nil)
@@ -179,7 +196,7 @@ func (h *Hub) Drop(m *Member) {
 // Stats is what the hub holds and has done.
 type Stats struct {
 	Clients, Types int
-	Delivered      uint64 // frames queued for a connection
+	Delivered      uint64 // messages queued for a connection
 }
 
 // Stats returns the hub's numbers.

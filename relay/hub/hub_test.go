@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -23,11 +24,24 @@ type box struct {
 	written []string
 }
 
-func (b *box) Queue(frame []byte) bool {
+func (b *box) Queue(frames []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.waiting = append(b.waiting, string(frame))
-	return len(b.waiting) == 1
+	first := len(b.waiting) == 0
+	for len(frames) > 0 {
+		n := 2 + int(frames[1])
+		if frames[1] == 126 {
+			n = 4 + int(binary.BigEndian.Uint16(frames[2:]))
+		}
+		b.waiting = append(b.waiting, string(frames[:n]))
+		frames = frames[n:]
+	}
+	return first
+}
+
+func (b *box) Send(frames []byte) {
+	b.Queue(frames)
+	b.Flush()
 }
 
 func (b *box) Flush() {
@@ -213,6 +227,7 @@ type nowhere struct{}
 
 func (nowhere) Queue([]byte) bool { return true }
 func (nowhere) Flush()            {}
+func (nowhere) Send([]byte)       {}
 
 func BenchmarkDeliver(b *testing.B) {
 	for _, n := range []int{1, 100, 10000} {

@@ -27,6 +27,9 @@ func (s *Server) routes(control bool) http.Handler {
 		r.Handle("/healthz", only(s.healthz, "GET", "HEAD"))
 		r.Handle("/readyz", only(s.readyz, "GET", "HEAD"))
 		r.Handle("/metrics", only(s.metrics.ServeHTTP, "GET"))
+		if s.cfg.Pprof {
+			profiles(r)
+		}
 	}
 	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn.WriteError(w, http.StatusNotFound, wire.NewError(wire.BadRequest, "nothing is here"))

@@ -115,10 +115,10 @@ func TestSenderDoesNotGetItsOwnMessage(t *testing.T) {
 	expect(t, script, `{"type":"T","msg":1,"from":"WS1"}`)
 
 	tabs.Send(`{"id":6,"op":"send","type":"T","msg":2,"from":"WS3"}`)
-	expect(t, tabs, `{"type":"T","msg":2,"from":"WS3"}`) // its other tab wants it
 	if got := tabs.Next(); !strings.HasPrefix(got, `{"id":6,"ok":`) {
 		t.Fatal(got)
 	}
+	expect(t, tabs, `{"type":"T","msg":2,"from":"WS3"}`) // its other tab wants it
 	expect(t, one, `{"type":"T","msg":2,"from":"WS3"}`)
 	expect(t, script, `{"type":"T","msg":2,"from":"WS3"}`)
 

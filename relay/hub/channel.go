@@ -1,0 +1,158 @@
+package hub
+
+import (
+	"slices"
+	"sync"
+
+	"mediawiki-websocket/relay/engine"
+)
+
+// channel is those who get the messages of one key, and the messages that are about to be sent to them. Sending comes later than delivering: what arrives
+// together is then one piece of memory, and one write for each of them.
+type channel struct {
+	key engine.Key
+
+	mu    sync.Mutex
+	subs  []*Member
+	items []item
+
+	sending sync.Mutex // held by who sends the items, so that they leave in their order
+}
+
+// item is messages for the same members.
+type item struct {
+	frames []byte
+	count  int       // of messages
+	to     []*Member // nil: those that are subscribed when it is sent
+	skip   []*Member // but for these
+}
+
+// join adds m, which does not get what has been delivered before.
+func (ch *channel) join(m *Member) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.find(ch) >= 0 {
+		return
+	}
+	settle(ch.items, ch.subs, nil)
+	m.subs = append(m.subs, subscription{ch, len(ch.subs)})
+	ch.subs = append(ch.subs, m)
+}
+
+// settle decides who gets the items that are not for certain members: subs, of which room becomes a copy when one is needed.
+func settle(items []item, subs, room []*Member) []*Member {
+	for i := range items {
+		if items[i].to != nil {
+			continue
+		}
+		if len(room) == 0 {
+			room = append(room, subs...)
+		}
+		items[i].to = room
+	}
+	return room
+}
+
+// leave takes m out and reports whether it was in. The last subscriber takes the place that becomes free.
+func (ch *channel) leave(m *Member) bool {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	place, ok := m.forget(ch)
+	if !ok {
+		return false
+	}
+	last := len(ch.subs) - 1
+	if mover := ch.subs[last]; mover != m {
+		ch.subs[place] = mover
+		mover.mu.Lock()
+		mover.subs[mover.find(ch)].place = place
+		mover.mu.Unlock()
+	}
+	ch.subs[last] = nil
+	ch.subs = ch.subs[:last]
+	if roomy := cap(ch.subs); roomy > 64 && last < roomy/4 {
+		ch.subs = append(make([]*Member, 0, roomy/2), ch.subs...)
+	}
+	return true
+}
+
+// forget drops a subscription and returns its place.
+func (m *Member) forget(ch *channel) (place int, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := m.find(ch)
+	if i < 0 {
+		return 0, false
+	}
+	place = m.subs[i].place
+	last := len(m.subs) - 1
+	m.subs[i], m.subs[last] = m.subs[last], subscription{}
+	m.subs = m.subs[:last]
+	return place, true
+}
+
+// add appends a message for all that are subscribed when it is sent, but for skip.
+func (ch *channel) add(m *engine.Message, skip []*Member) (bytes int) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if len(ch.subs) == 0 {
+		return 0
+	}
+	if n := len(ch.items); n > 0 {
+		if last := &ch.items[n-1]; last.to == nil && len(last.frames) < flushBytes && slices.Equal(last.skip, skip) {
+			before := len(last.frames)
+			last.frames = appendMessage(last.frames, m)
+			last.count++
+			return len(last.frames) - before
+		}
+	}
+	frames := appendMessage(nil, m)
+	ch.items = append(ch.items, item{frames: frames, count: 1, skip: skip})
+	return len(frames)
+}
+
+// addFor appends a message for certain members.
+func (ch *channel) addFor(frame []byte, to []*Member) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.items = append(ch.items, item{frames: frame, count: 1, to: to})
+}
+
+// roomPool holds memory for the members that items are for.
+var roomPool = sync.Pool{New: func() any { return new([]*Member) }}
+
+// send gives all items to give, and returns how many messages that were. wait is called when others have to be waited for.
+func (ch *channel) send(wait func(), give func(Outbox, []byte)) (count uint64) {
+	if !ch.sending.TryLock() {
+		if wait != nil {
+			wait()
+		}
+		ch.sending.Lock()
+	}
+	defer ch.sending.Unlock()
+	room := roomPool.Get().(*[]*Member)
+	ch.mu.Lock()
+	items := ch.items
+	ch.items = nil
+	*room = settle(items, ch.subs, (*room)[:0])
+	ch.mu.Unlock()
+	for i := range items {
+		count += items[i].send(give)
+	}
+	clear(*room)
+	roomPool.Put(room)
+	return count
+}
+
+func (it *item) send(give func(Outbox, []byte)) (count uint64) {
+	for _, m := range it.to {
+		if len(it.skip) > 0 && slices.Contains(it.skip, m) {
+			continue
+		}
+		give(m.out, it.frames)
+		count += uint64(it.count)
+	}
+	return count
+}
