@@ -31,7 +31,7 @@ func Classic(r *http.Request) bool {
 // buffers go. id is who a classic connection is; a v1 connection says so itself. The origin has been checked. When the handshake is refused the
 // answer has been written, except that an error is returned when there is no room.
 func Accept(w http.ResponseWriter, r *http.Request, env *Env, id auth.Identity) *wire.Error {
-	c := &Conn{env: env, classic: Classic(r), origin: r.Header.Get("Origin"), remote: r.RemoteAddr, identity: id, opened: time.Now()}
+	c := &Conn{env: env, classic: Classic(r), origin: r.Header.Get("Origin"), identity: &id, opened: time.Now().UnixNano()}
 	if c.classic {
 		if err := env.admit(c, id.Wiki); err != nil {
 			return err
@@ -39,8 +39,7 @@ func Accept(w http.ResponseWriter, r *http.Request, env *Env, id auth.Identity) 
 	}
 	h := &hijacker{ResponseWriter: w, conn: c}
 	c.sock.frames.limits = &env.Limits
-	c.sock.limit, c.sock.timeout = env.Limits.OutboxBytes, env.Limits.WriteTimeout
-	c.sock.spawn = env.spawn
+	c.sock.env = env
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{Subprotocols: []string{wire.Subprotocol}, InsecureSkipVerify: true})
 	if err != nil {
 		if c.sock.Conn != nil {
@@ -86,7 +85,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	s := &h.conn.sock
-	s.Conn, s.fd = nc, plainFD(nc)
+	s.Conn, s.fd = nc, int32(plainFD(nc))
 	if g, ok := nc.(Guest); ok {
 		if !g.Upgraded(h.conn.evict) { // the descriptor may be another connection's already
 			return nil, nil, net.ErrClosed

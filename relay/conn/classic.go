@@ -11,11 +11,11 @@ func (c *Conn) envelope(data []byte) {
 	e, err := codec.ParseEnvelope(data, c.env.Limits.Limits)
 	if err != nil {
 		c.env.BadFrames.Add(1)
-		c.env.Warn("malformed envelope", "malformed envelope", "error", err.Error(), "remote", c.remote)
+		c.env.Warn("malformed envelope", "malformed envelope", "error", err.Error(), "remote", c.remote())
 		return
 	}
 	if e.From != "" {
-		if !c.env.Hub.OnlyClient(c.member, e.From) {
+		if !c.env.Hub.OnlyClient(&c.member, e.From) {
 			c.refused(wire.OpRegister, "", notYours)
 			return
 		}
@@ -23,7 +23,7 @@ func (c *Conn) envelope(data []byte) {
 	if e.Type == wire.TypeRegister {
 		return
 	}
-	k, err := c.env.Auth.Send(&c.identity, e.Type)
+	k, err := c.env.Auth.Send(c.identity, e.Type)
 	if err == nil {
 		err = c.spend()
 	}

@@ -28,48 +28,50 @@ const (
 	expireHold   = 60 * time.Second // after it the connection is still kept, for a client that is refreshing
 )
 
-// Conn is one connection. Its own goroutine reads, and does what the frames say; the sweeper and the server look at it from outside.
+// Conn is one connection. Whoever serves it reads, and does what the frames say; the sweeper and the server look at it from outside. A relay has many that
+// say nothing, so each field is as small as it can be; what fan-out touches comes first, side by side.
 type Conn struct {
-	env      *Env
-	sock     socket
-	member   *hub.Member
-	reader   *reader // while it is being served
-	classic  bool
-	watched  bool        // the poller knows its descriptor
-	resting  atomic.Bool // it has no goroutine; whoever makes it false sees to it that it is served
-	number   uint32      // tells it from others that have had the same descriptor
-	origin   string
-	remote   string
-	opened   time.Time
-	bad      int  // malformed frames
-	admitted bool // it counts in Env.room, as one of the wiki home; both are guarded by Env.mu
-	home     string
-	place    int // in Env.conns; guarded by Env.mu
+	member hub.Member
+	sock   socket
 
-	mu        sync.Mutex // guards what follows; only the connection's own goroutine changes who it is
-	identity  auth.Identity
-	connected bool
-	warned    bool              // the client was told that its token runs out
+	env    *Env
+	reader *reader // while it is being served
+	origin string
+	home   string // the wiki that it counts for in Env.room; guarded by Env.mu
+	place  int    // in Env.conns; guarded by Env.mu
+	opened int64  // in Unix nanoseconds, as other times here
+	number uint32 // tells it from others that have had the same descriptor
+
+	resting  atomic.Bool // it has no goroutine; whoever makes it false sees to it that it is served
+	watched  bool        // the poller knows its descriptor
+	classic  bool
+	admitted bool  // it counts in Env.room; guarded by Env.mu
+	bad      uint8 // malformed frames
+
+	connected bool // guarded by mu, as what follows; only the connection's own goroutine changes who it is
+	warned    bool // the client was told that its token runs out
+	mu        sync.Mutex
+	identity  *auth.Identity    // which nobody changes
 	granted   map[string]*grant // by types that it has subscribed to with a subscription token
 
-	pinged time.Time // the sweeper's own, as what follows
-	warnAt time.Time // when the client is told that its token runs out
-	warnOf time.Time // for the token that runs out then
+	pinged int64 // the sweeper's own, as what follows
+	warnAt int64 // when the client is told that its token runs out
+	warnOf int64 // for the token that runs out then
 }
 
 func (c *Conn) start() {
 	var sees func(engine.Key) bool
 	if c.classic {
 		c.connected = true
-		sees = func(k engine.Key) bool { return c.env.Auth.Sees(&c.identity, k) }
+		sees = func(k engine.Key) bool { return c.env.Auth.Sees(c.identity, k) }
 	}
-	c.member = hub.NewMember(&c.sock, sees)
-	c.env.Hub.SetOwner(c.member, hub.Owner{Wiki: c.identity.Wiki, User: c.identity.User})
-	c.sock.seen.Store(c.opened.UnixNano())
+	c.member.Init(&c.sock, sees)
+	c.env.Hub.SetOwner(&c.member, hub.Owner{Wiki: c.identity.Wiki, User: c.identity.User})
+	c.sock.seen.Store(c.opened)
 	if !c.env.add(c) {
 		c.sock.Close()
 		c.dismiss()
-	} else if c.classic && c.env.Auth.Revoked(&c.identity) { // since the handshake was looked at
+	} else if c.classic && c.env.Auth.Revoked(c.identity) { // since the handshake was looked at
 		c.sock.end(wire.CloseUnauthorized)
 	}
 }
@@ -78,13 +80,13 @@ func (c *Conn) start() {
 // ended and is out of everything. turns is where a turn was taken for it, nil when none was.
 func (c *Conn) serve(turns chan struct{}) (rests bool) {
 	readers := &c.env.readers
-	r := readers.get(c.env.Hub)
+	r := readers.get(&c.sock)
 	c.reader, r.turns = r, turns
 	defer func() {
 		if rests {
 			return
 		}
-		c.env.Hub.Drop(c.member)
+		c.env.Hub.Drop(&c.member)
 		r.delivery.Flush()
 		c.sock.Close()
 		r.discard()
@@ -97,7 +99,7 @@ func (c *Conn) serve(turns chan struct{}) (rests bool) {
 			panic(fault) // for Env.catch
 		}
 	}()
-	err := r.lend(&c.sock, c.member)
+	err := r.lend(&c.sock, &c.member)
 	for err == nil {
 		if err = c.next(r); errors.Is(err, errAtRest) {
 			c.reader, err = nil, nil
@@ -169,13 +171,13 @@ func (c *Conn) read(typ websocket.MessageType, r io.Reader) error {
 			return err
 		}
 	}
-	if at, _ := c.sock.sealedSince(); !at.IsZero() {
+	if c.sock.isSealed() {
 		return nil // closing: only the peer's close frame still counts
 	}
 	switch {
 	case typ != websocket.MessageText:
 		c.sock.end(wire.CloseBadProtocol)
-	case !c.sock.rates.commands.take(c.env.Limits.Commands, time.Now(), 1):
+	case !c.sock.rates.commands.take(c.env.Limits.Commands, c.sock.seen.Load(), 1):
 		c.sock.end(wire.CloseRateLimited)
 	case c.classic:
 		c.envelope(b)
@@ -188,15 +190,16 @@ func (c *Conn) read(typ websocket.MessageType, r io.Reader) error {
 
 // linger waits for a peer that is closed for what it has sent to read why.
 func (c *Conn) linger() {
-	if at, _ := c.sock.sealedSince(); !at.IsZero() && c.sock.readErr == nil && (!c.sock.frames.closed || c.sock.rude.Load()) {
+	if c.sock.isSealed() && !c.sock.broken && (!c.sock.frames.closed || c.sock.rude.Load()) {
 		c.sock.linger()
 	}
 }
 
 // closeCode returns the code that the connection ended with, as the relay sees it.
 func (c *Conn) closeCode() int {
-	_, verdict := c.sock.sealedSince()
-	return verdict.Code
+	c.sock.mu.Lock()
+	defer c.sock.mu.Unlock()
+	return c.sock.verdict().Code
 }
 
 // Close ends the connection with a close frame, after what is queued for it.
@@ -212,8 +215,11 @@ func (c *Conn) Wiki() string {
 	return c.identity.Wiki
 }
 
+// remote returns the peer's address, for the log.
+func (c *Conn) remote() string { return c.sock.RemoteAddr().String() }
+
 // Clients returns how many clients the connection carries.
-func (c *Conn) Clients() int { return len(c.env.Hub.Clients(c.member)) }
+func (c *Conn) Clients() int { return len(c.env.Hub.Clients(&c.member)) }
 
 // Reconnect tells the client to come back after that time, when the mode has a word for it.
 func (c *Conn) Reconnect(after time.Duration) {
@@ -224,32 +230,29 @@ func (c *Conn) Reconnect(after time.Duration) {
 
 // sweep does what is due at now.
 func (c *Conn) sweep(now time.Time) {
-	l := &c.env.Limits
-	if at, _ := c.sock.sealedSince(); !at.IsZero() {
-		if now.Sub(at) >= l.WriteTimeout {
+	l, at := &c.env.Limits, now.UnixNano()
+	since := func(then int64) time.Duration { return time.Duration(at - then) }
+	silent := since(c.sock.seen.Load())
+	if sealed := c.sock.tend(silent); sealed != 0 {
+		if since(sealed) >= l.WriteTimeout {
 			c.sock.abort()
 		}
 		return
 	}
-	seen := time.Unix(0, c.sock.seen.Load())
-	silent := now.Sub(seen)
-	if silent >= stayFor {
-		c.sock.kick()
-	}
 	connected, expires, warn := c.due(now)
 	begun := c.sock.begun.Load()
 	switch {
-	case begun != 0 && now.Sub(time.Unix(0, begun)) >= l.MessageTimeout:
+	case begun != 0 && since(begun) >= l.MessageTimeout:
 		c.sock.end(wire.CloseIncomplete)
-	case !connected && now.Sub(c.opened) >= l.ConnectTimeout:
+	case !connected && since(c.opened) >= l.ConnectTimeout:
 		c.sock.end(wire.CloseNoConnect)
 	case silent >= l.PingTimeout:
 		c.sock.end(wire.ClosePingTimeout)
 	case !expires.IsZero() && !now.Before(expires.Add(expireHold)):
 		c.sock.end(wire.CloseUnauthorized)
-	case silent >= l.PingInterval && now.Sub(c.pinged) >= l.PingInterval:
-		c.pinged = now
-		c.send(hub.Ping)
+	case silent >= l.PingInterval && since(c.pinged) >= l.PingInterval:
+		c.pinged = at
+		c.sock.Send(hub.Ping)
 	}
 	c.sweepGrants(now)
 	if warn {
@@ -266,10 +269,10 @@ func (c *Conn) due(now time.Time) (connected bool, expires time.Time, warn bool)
 	if expires.IsZero() || c.classic {
 		return c.connected, expires, false
 	}
-	if !expires.Equal(c.warnOf) {
-		c.warnOf, c.warnAt = expires, warnTime(now, c.identity.Issued, expires).Add(-c.env.SweepEvery())
+	if of := expires.UnixNano(); of != c.warnOf {
+		c.warnOf, c.warnAt = of, warnTime(now, c.identity.Issued, expires).Add(-c.env.SweepEvery()).UnixNano()
 	}
-	warn = !c.warned && !now.Before(c.warnAt)
+	warn = !c.warned && now.UnixNano() >= c.warnAt
 	c.warned = c.warned || warn
 	return c.connected, expires, warn
 }
@@ -285,16 +288,9 @@ func warnTime(now, issued, expires time.Time) time.Time {
 	return last
 }
 
-// send queues a frame and writes it, from outside of the connection's goroutine.
-func (c *Conn) send(frame []byte) {
-	if c.sock.Queue(frame) {
-		c.sock.Flush()
-	}
-}
-
 func (c *Conn) say(before string, n uint64, after string) {
 	b := append(hub.NewFrame(64), before...)
-	c.send(hub.Seal(append(appendUint(b, n), after...)))
+	c.sock.Send(hub.Seal(append(appendUint(b, n), after...)))
 }
 
 // publish hands e over to everybody who wants it, and returns its offset. e may alias the read buffer: delivering it copies it.

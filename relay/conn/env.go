@@ -77,7 +77,7 @@ func (e *Env) add(c *Conn) bool {
 	e.number++
 	c.number = e.number
 	if c.sock.fd >= 0 && e.canPoll() {
-		c.sock.wake = c.wake
+		c.sock.owner = c
 	}
 	e.wg.Add(1)
 	if len(c.sock.prefix) > 0 || !c.sock.rests() || !c.rest() {

@@ -33,8 +33,7 @@ type guard struct {
 }
 
 // vet returns how many of the bytes are in order.
-func (g *guard) vet(p []byte) int {
-	now := time.Now()
+func (g *guard) vet(p []byte, now int64) int {
 	n, fault := g.frames.look(p)
 	l := g.frames.limits
 	switch {
@@ -68,8 +67,8 @@ func (r *reader) pace(work int, more bool) {
 
 // Read gives the library what the peer sends, as far as it is in order. Once all of that has been done the connection ends for what is not.
 func (r *reader) Read(p []byte) (int, error) {
-	r.delivery.Flush()
-	if at, _ := r.sealedSince(); !at.IsZero() {
+	if r.isSealed() {
+		r.delivery.Flush()
 		return 0, r.awaitClose()
 	}
 	if r.fault == nil {
@@ -83,6 +82,7 @@ func (r *reader) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
+	r.delivery.Flush()
 	r.end(*r.fault)
 	return 0, errFault
 }
@@ -94,13 +94,13 @@ func (r *reader) receive(p []byte) (n int, err error) {
 		r.prefix = r.prefix[n:]
 	} else if n, err = r.fetch(p); n == 0 {
 		if err != errAtRest {
-			r.readErr = err
+			r.broken = true
 		}
 		return 0, err
 	}
 	now := time.Now().UnixNano()
 	r.noteWake(now, r.seen.Swap(now))
-	n = r.vet(p[:n])
+	n = r.vet(p[:n], now)
 	switch {
 	case r.frames.resting():
 		r.begun.Store(0)

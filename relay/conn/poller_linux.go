@@ -76,7 +76,7 @@ func (p *poller) take(fd int, number uint32) *Conn {
 
 // watch makes the poller wake c once. c's descriptor must be open, and stay open for as long as this takes.
 func (p *poller) watch(c *Conn) error {
-	fd, op := c.sock.fd, syscall.EPOLL_CTL_MOD
+	fd, op := int(c.sock.fd), syscall.EPOLL_CTL_MOD
 	if !c.watched {
 		op, c.watched = syscall.EPOLL_CTL_ADD, true
 		p.mu.Lock()
@@ -94,7 +94,7 @@ func (p *poller) watch(c *Conn) error {
 func (p *poller) forget(c *Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if fd := c.sock.fd; c.watched && p.waiting[fd] == c {
+	if fd := int(c.sock.fd); c.watched && p.waiting[fd] == c {
 		p.waiting[fd] = nil
 	}
 }

@@ -11,16 +11,19 @@ import (
 	"mediawiki-websocket/relay/wire"
 )
 
-// bucket is a token bucket, which is made when it is first used: an idle connection that never sends pays 8 bytes for it and not 88. It is for one
-// goroutine.
-type bucket struct{ limiter *rate.Limiter }
+// bucket is a token bucket, as in golang.org/x/time/rate, but of 8 bytes and not of 96: every connection has several. The zero value is full. It is for
+// one goroutine.
+type bucket struct{ full int64 } // when it will be full again, in Unix nanoseconds
 
-// take takes n out of the bucket and reports whether so many were in it; otherwise it takes none.
-func (b *bucket) take(r Rate, now time.Time, n int) bool {
-	if b.limiter == nil {
-		b.limiter = rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)
+// take takes n out of the bucket and reports whether so many were in it; otherwise it takes none. now is in Unix nanoseconds.
+func (b *bucket) take(r Rate, now int64, n int) bool {
+	each := float64(time.Second) / r.PerSecond
+	full := max(b.full, now) + int64(each*float64(n))
+	if n > r.Burst || float64(full-now) > each*float64(r.Burst) {
+		return false
 	}
-	return b.limiter.AllowN(now, n)
+	b.full = full
+	return true
 }
 
 // rates are the buckets of one connection. All of them are its own goroutine's.
@@ -34,17 +37,16 @@ type rates struct {
 // spend takes one message out of the buckets that bound what the connection, and its user, may send. It comes before each publish. The error is for
 // the sender; a connection that goes on sending so many that are refused ends.
 func (c *Conn) spend() *wire.Error {
-	now, l := time.Now(), &c.env.Limits
-	err := c.mayPublish(now)
-	if err != nil && !c.sock.rates.refused.take(l.Messages, now, 1) {
+	err := c.mayPublish(time.Now())
+	if err != nil && !c.sock.rates.refused.take(c.env.Limits.Messages, time.Now().UnixNano(), 1) {
 		c.sock.end(wire.CloseRateLimited)
 	}
 	return err
 }
 
 func (c *Conn) mayPublish(now time.Time) *wire.Error {
-	l, who := &c.env.Limits, &c.identity
-	if !c.sock.rates.messages.take(l.Messages, now, 1) {
+	l, who, at := &c.env.Limits, c.identity, now.UnixNano()
+	if !c.sock.rates.messages.take(l.Messages, at, 1) {
 		return wire.NewError(wire.RateLimited, "a connection sends at most "+strconv.FormatFloat(l.Messages.PerSecond, 'g', 4, 64)+" messages a second, and "+
 			strconv.Itoa(l.Messages.Burst)+" at once: wait a little")
 	}
@@ -52,7 +54,7 @@ func (c *Conn) mayPublish(now time.Time) *wire.Error {
 		return nil
 	}
 	r := Rate{float64(who.Rate.Count) / float64(who.Rate.Seconds), who.Rate.Count}
-	if who.User == "" && c.sock.rates.own.take(r, now, 1) || who.User != "" && c.env.users.take(who, r, now) {
+	if who.User == "" && c.sock.rates.own.take(r, at, 1) || who.User != "" && c.env.users.take(who, r, now) {
 		return nil
 	}
 	return wire.NewError(wire.RateLimited, "the wiki lets you send "+strconv.Itoa(who.Rate.Count)+" messages in "+strconv.Itoa(who.Rate.Seconds)+
@@ -61,7 +63,7 @@ func (c *Conn) mayPublish(now time.Time) *wire.Error {
 
 // allowPing counts a ping of the protocol, which is not one of WebSocket, and ends the connection that sends too many.
 func (c *Conn) allowPing() bool {
-	ok := c.sock.rates.pings.take(c.env.Limits.Pings, time.Now(), 1)
+	ok := c.sock.rates.pings.take(c.env.Limits.Pings, time.Now().UnixNano(), 1)
 	if !ok {
 		c.sock.end(wire.CloseRateLimited)
 	}

@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	readBytes   = 4 << 10 // the library reads through a buffer of this size, and longer payloads past it
-	writeBytes  = 128     // it writes only control frames, which have at most 127 bytes
-	readersMost = 64      // connections that are read at once, without those that have to wait in the middle of a message
+	readBytes   = 16 << 10 // the library reads through a buffer of this size, and longer payloads past it
+	keptBytes   = 256      // and of this size where every connection keeps a reader
+	writeBytes  = 128      // it writes only control frames, which have at most 127 bytes
+	readersMost = 64       // connections that are read at once, without those that have to wait in the middle of a message
 
 	stayWithin = 100 * time.Millisecond // a connection that has more to say so soon,
 	stayTimes  = 3                      // so many times in a row,
@@ -43,9 +44,10 @@ type reader struct {
 }
 
 // newReader makes a reader by a handshake with itself: the library has no other way to make a connection.
-func newReader(h *hub.Hub) *reader {
+func newReader(h *hub.Hub, size int) *reader {
 	r := &reader{delivery: h.NewDelivery(nil)}
-	r.deliver = r.delivery.Deliver
+	r.deliver, r.delivery.Wait = r.delivery.Deliver, r.yield
+	r.in = bufio.NewReaderSize(r, size)
 	r.fetcher.init()
 	request := &http.Request{Method: "GET", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"AAAAAAAAAAAAAAAAAAAAAA=="}}}
@@ -69,19 +71,22 @@ func (h handshake) Write(p []byte) (int, error) { return len(p), nil }
 func (h handshake) WriteHeader(int)             {}
 
 func (h handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	h.r.in = bufio.NewReaderSize(h.r, readBytes)
 	return h.r, bufio.NewReadWriter(h.r.in, bufio.NewWriterSize(h.r, writeBytes)), nil
 }
 
 // readers are those that are not lent to anybody.
 type readers struct{ free chan *reader }
 
-func (rs *readers) get(h *hub.Hub) *reader {
+// get returns a reader for s.
+func (rs *readers) get(s *socket) *reader {
+	if !s.rests() {
+		return newReader(s.env.Hub, keptBytes)
+	}
 	select {
 	case r := <-rs.free:
 		return r
 	default:
-		return newReader(h)
+		return newReader(s.env.Hub, readBytes)
 	}
 }
 
@@ -124,16 +129,16 @@ func (r *reader) yield() {
 
 // fetch reads what has come. When nothing has, it waits only in the middle of a message or a frame, or for a connection that keeps its goroutine.
 func (r *reader) fetch(p []byte) (int, error) {
-	if r.raw == nil {
-		return r.Conn.Read(p)
-	}
-	if !r.dry {
+	if r.raw != nil && !r.dry {
 		if n, err := r.now(p); err != errAgain {
 			r.dry = n < len(p)
 			return n, err
 		}
 	}
-	r.dry = false
+	r.delivery.Flush() // and not before: what has come together leaves together
+	if r.dry = false; r.raw == nil {
+		return r.Conn.Read(p)
+	}
 	switch {
 	case !r.frames.resting():
 		r.yield()

@@ -37,5 +37,5 @@ func (r *Refusals) count(wiki string, code wire.Code) {
 func (c *Conn) refused(op, typ string, err *wire.Error) {
 	c.env.Refusals.count(c.identity.Wiki, err.Code)
 	c.env.Warn("refused "+c.identity.Wiki+" "+string(err.Code)+" "+err.Message, "refused", "wiki", c.identity.Wiki, "op", Cut(op), "type", Cut(typ),
-		"user", Cut(c.identity.User), "code", err.Code, "why", Cut(err.Message), "remote", c.remote)
+		"user", Cut(c.identity.User), "code", err.Code, "why", Cut(err.Message), "remote", c.remote())
 }

@@ -25,7 +25,7 @@ type grant struct {
 // allowed returns the key under which the connection gets messages of type t. token is a subscription token, "" for none; the grant is nil when it
 // takes none.
 func (c *Conn) allowed(t, token string) (engine.Key, *grant, *wire.Error) {
-	access, err := c.env.Auth.Subscribe(&c.identity, t)
+	access, err := c.env.Auth.Subscribe(c.identity, t)
 	switch {
 	case err != nil:
 		return engine.Key{}, nil, err
@@ -34,7 +34,7 @@ func (c *Conn) allowed(t, token string) (engine.Key, *grant, *wire.Error) {
 	case token == "":
 		return engine.Key{}, nil, wire.NewError(wire.Unauthorized, "this type needs a subscription token of the wiki")
 	}
-	g, err := c.env.Auth.Grant(&c.identity, t, token)
+	g, err := c.env.Auth.Grant(c.identity, t, token)
 	if err != nil {
 		return engine.Key{}, nil, err
 	}
@@ -86,7 +86,7 @@ func (c *Conn) sweepGrants(now time.Time) {
 func (c *Conn) tell(op, t string) {
 	b := codec.AppendString(append(hub.NewFrame(32+len(t)), `{"op":`...), op)
 	b = codec.AppendString(append(b, `,"type":`...), t)
-	c.send(hub.Seal(append(b, '}')))
+	c.sock.Send(hub.Seal(append(b, '}')))
 }
 
 // hasGrant reports whether it is still this token that the subscription to t took.
@@ -102,12 +102,12 @@ func (c *Conn) Recheck() {
 	c.mu.Lock()
 	id, connected := c.identity, c.connected
 	c.mu.Unlock()
-	if connected && !c.env.Auth.Welcome(&id, c.origin) {
+	if connected && !c.env.Auth.Welcome(id, c.origin) {
 		c.sock.end(wire.CloseUnauthorized)
 		return
 	}
 	for _, k := range c.member.Subscriptions() {
-		now, err := c.env.Auth.Subscribe(&id, k.Type)
+		now, err := c.env.Auth.Subscribe(id, k.Type)
 		c.mu.Lock()
 		g := c.granted[k.Type]
 		c.mu.Unlock()
@@ -123,11 +123,11 @@ func (c *Conn) Recheck() {
 func (c *Conn) Identity() auth.Identity {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.identity
+	return *c.identity
 }
 
 // Carries reports whether the connection has that client.
-func (c *Conn) Carries(client string) bool { return c.env.Hub.Carries(c.member, client) }
+func (c *Conn) Carries(client string) bool { return c.env.Hub.Carries(&c.member, client) }
 
 // Subscriptions returns how many types the connection has subscribed to.
 func (c *Conn) Subscriptions() int { return c.member.Len() }
@@ -153,7 +153,7 @@ func (c *Conn) endGrant(k engine.Key, those func(*grant) bool) bool {
 	}
 	c.mu.Unlock()
 	if ends {
-		c.env.Hub.Leave(c.member, k)
+		c.env.Hub.Leave(&c.member, k)
 		c.tell(wire.OpRevoked, k.Type)
 	}
 	return ends

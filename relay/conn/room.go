@@ -122,7 +122,7 @@ func (c *Conn) admit(wiki string) *wire.Error {
 
 // evict ends a connection that has not said who it is, because others need the room. It does not wait for the peer.
 func (c *Conn) evict() {
-	c.env.Warn("evict", "many connections that do not say who they are; the oldest are closed", "remote", c.remote)
+	c.env.Warn("evict", "many connections that do not say who they are; the oldest are closed", "remote", c.remote())
 	c.sock.end(wire.CloseNoConnect)
 	c.sock.Close()
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +20,7 @@ import (
 func TestMain(m *testing.M) { leak.Main(m) }
 
 // pair returns a socket and the peer's end; small makes the kernel's buffers small, so that writes soon have to wait.
-func pair(t *testing.T, kind string, small bool) (*socket, net.Conn, *sync.WaitGroup) {
+func pair(t *testing.T, kind string, small bool) (*socket, net.Conn, *Env) {
 	t.Helper()
 	var here, there net.Conn
 	if kind == "pipe" {
@@ -43,19 +42,19 @@ func pair(t *testing.T, kind string, small bool) (*socket, net.Conn, *sync.WaitG
 			there.(*net.TCPConn).SetReadBuffer(64 << 10)
 		}
 	}
-	var wg sync.WaitGroup
-	s := &socket{Conn: here, fd: plainFD(here), limit: 1 << 30, timeout: leak.Patience, spawn: func(f func()) { wg.Go(f) }}
+	env := &Env{Limits: Limits{OutboxBytes: 1 << 30, WriteTimeout: leak.Patience}}
+	s := &socket{Conn: here, fd: int32(plainFD(here)), env: env}
 	if (s.fd < 0) != (kind == "pipe") {
 		t.Fatalf("descriptor %d for a %s", s.fd, kind)
 	}
-	t.Cleanup(func() { s.abort(); there.Close(); wg.Wait() })
+	t.Cleanup(func() { s.abort(); there.Close(); env.wg.Wait() })
 	there.SetDeadline(time.Now().Add(2 * leak.Patience))
-	return s, there, &wg
+	return s, there, env
 }
 
 // read reads one byte of s, as the library does.
 func read(s *socket) error {
-	r := newReader(hub.New())
+	r := newReader(hub.New(), readBytes)
 	defer r.discard()
 	r.lend(s, nil)
 	s.frames.limits = new(Limits)
@@ -121,7 +120,7 @@ func TestConcurrentFramesStayWholeAndInOrder(t *testing.T) {
 
 func TestCloseWritesWhatIsQueuedFirst(t *testing.T) {
 	for _, kind := range []string{"tcp", "pipe"} {
-		s, peer, wg := pair(t, kind, true)
+		s, peer, env := pair(t, kind, true)
 		const frames = 200
 		for n := range frames {
 			s.Queue(record(0, n, 5000))
@@ -144,7 +143,7 @@ func TestCloseWritesWhatIsQueuedFirst(t *testing.T) {
 		if err != nil || len(got) != want {
 			t.Errorf("%s: %d bytes, %v, want %d", kind, len(got), err, want)
 		}
-		wg.Wait()
+		env.wg.Wait()
 		if err := s.Close(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("second Close: %v", err)
 		}
@@ -153,23 +152,23 @@ func TestCloseWritesWhatIsQueuedFirst(t *testing.T) {
 
 func TestOutboxAtItsLimitAndOnePast(t *testing.T) {
 	s, _, _ := pair(t, "pipe", false)
-	s.limit = 100
+	s.env.Limits.OutboxBytes = 100
 	if !s.Queue(make([]byte, 1000)) {
 		t.Error("a single frame past the limit must be taken")
 	}
-	if s.Queue(make([]byte, 1)); s.verdict.Code != 4000 {
+	if s.Queue(make([]byte, 1)); s.verdict().Code != 4000 {
 		t.Error("a frame past the limit was taken")
 	}
 	s, peer, _ := pair(t, "pipe", false)
-	s.limit = 100
+	s.env.Limits.OutboxBytes = 100
 	s.Queue(make([]byte, 60))
-	if s.Queue(make([]byte, 40)); s.verdict.Code != 0 {
+	if s.Queue(make([]byte, 40)); s.verdict().Code != 0 {
 		t.Error("100 bytes of 100 are too many")
 	}
 	if !s.Queue(make([]byte, 0)) {
 		t.Error("more than half full, and nobody else is asked to flush")
 	}
-	if s.Queue(make([]byte, 1)); s.verdict.Code != 4000 {
+	if s.Queue(make([]byte, 1)); s.verdict().Code != 4000 {
 		t.Error("101 bytes of 100 were taken")
 	}
 	s.Flush()
@@ -183,23 +182,23 @@ func TestOutboxAtItsLimitAndOnePast(t *testing.T) {
 // A peer that pings and does not read would have a small frame queued for each ping.
 func TestManySmallFramesPastTheOutbox(t *testing.T) {
 	s, _, _ := pair(t, "pipe", false)
-	s.limit = frameBytes * 2 * fewFrames
+	s.env.Limits.OutboxBytes = frameBytes * 2 * fewFrames
 	for i := range 2 * fewFrames {
-		if s.Queue([]byte{0x8a, 0}); s.verdict.Code != 0 {
+		if s.Queue([]byte{0x8a, 0}); s.verdict().Code != 0 {
 			t.Fatalf("cut off at frame %d", i)
 		}
 	}
-	if s.Queue([]byte{0x8a, 0}); s.verdict.Code != 4000 {
+	if s.Queue([]byte{0x8a, 0}); s.verdict().Code != 4000 {
 		t.Errorf("%d frames wait", len(s.queue))
 	}
 }
 
 // A socket that was given up writes nothing any more: its descriptor may be another connection's by then.
 func TestAbortedSocketNeverWrites(t *testing.T) {
-	s, peer, wg := pair(t, "tcp", false)
+	s, peer, env := pair(t, "tcp", false)
 	s.Queue([]byte("secret"))
 	s.abort()
-	wg.Wait()
+	env.wg.Wait()
 	s.Flush()
 	if got, _ := io.ReadAll(peer); len(got) != 0 {
 		t.Errorf("written: %q", got)
@@ -208,14 +207,14 @@ func TestAbortedSocketNeverWrites(t *testing.T) {
 
 func TestPeerThatTakesNothingIsGivenUp(t *testing.T) {
 	for _, kind := range []string{"tcp", "pipe"} {
-		s, _, wg := pair(t, kind, true)
-		s.timeout = 50 * time.Millisecond
+		s, _, env := pair(t, kind, true)
+		s.env.Limits.WriteTimeout = 50 * time.Millisecond
 		for n := range 2000 {
 			s.Queue(record(0, n, 5000))
 		}
 		s.Flush()
-		wg.Wait()
-		if _, verdict := s.sealedSince(); verdict != wire.CloseSlow || !s.closed {
+		env.wg.Wait()
+		if verdict := s.verdict(); verdict != wire.CloseSlow || !s.closed {
 			t.Errorf("%s: %v, closed %t", kind, verdict, s.closed)
 		}
 	}
@@ -223,7 +222,7 @@ func TestPeerThatTakesNothingIsGivenUp(t *testing.T) {
 
 func TestAbortEndsABlockedWriterAndReader(t *testing.T) {
 	for _, kind := range []string{"tcp", "pipe"} {
-		s, _, wg := pair(t, kind, true)
+		s, _, env := pair(t, kind, true)
 		ended := make(chan error)
 		go func() {
 			ended <- read(s)
@@ -237,7 +236,7 @@ func TestAbortEndsABlockedWriterAndReader(t *testing.T) {
 		if err := <-ended; err == nil || errors.Is(err, os.ErrNoDeadline) {
 			t.Error(err)
 		}
-		wg.Wait()
+		env.wg.Wait()
 		if !s.closed {
 			t.Errorf("%s: not closed", kind)
 		}

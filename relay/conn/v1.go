@@ -46,7 +46,7 @@ func (c *Conn) obey(cmd *codec.Command) *wire.Error {
 	case wire.OpRegister:
 		return c.register(cmd)
 	case wire.OpRelease:
-		c.env.Hub.RemoveClient(c.member, cmd.Client)
+		c.env.Hub.RemoveClient(&c.member, cmd.Client)
 		c.reply(cmd.ID, nil)
 	case wire.OpSubscribe:
 		return c.subscribe(cmd)
@@ -92,15 +92,15 @@ func (c *Conn) connect(cmd *codec.Command) *wire.Error {
 		return nil
 	}
 	c.mu.Lock()
-	c.identity, c.connected = id, true
+	c.identity, c.connected = &id, true
 	c.mu.Unlock()
 	if c.env.Auth.Revoked(&id) { // meanwhile
 		c.finish(wire.CloseUnauthorized)
 		return nil
 	}
-	c.env.Hub.SetOwner(c.member, hub.Owner{Wiki: id.Wiki, User: id.User})
+	c.env.Hub.SetOwner(&c.member, hub.Owner{Wiki: id.Wiki, User: id.User})
 	for _, client := range cmd.Clients {
-		c.env.Hub.AddClient(c.member, client) // one that belongs to somebody else is left out: sending from it will be refused
+		c.env.Hub.AddClient(&c.member, client) // one that belongs to somebody else is left out: sending from it will be refused
 	}
 	ok := codec.AppendString([]byte(`"session":`), newSession())
 	ok = codec.AppendString(append(ok, `,"wiki":`...), id.Wiki)
@@ -121,10 +121,10 @@ func (c *Conn) identify(token string) (auth.Identity, *wire.Error) {
 }
 
 func (c *Conn) register(cmd *codec.Command) *wire.Error {
-	if clients := c.env.Hub.Clients(c.member); len(clients) >= c.env.Limits.Clients && !slices.Contains(clients, cmd.Client) {
+	if clients := c.env.Hub.Clients(&c.member); len(clients) >= c.env.Limits.Clients && !slices.Contains(clients, cmd.Client) {
 		return wire.NewError(wire.Limit, "a connection carries at most "+strconv.Itoa(c.env.Limits.Clients)+" clients")
 	}
-	if !c.env.Hub.AddClient(c.member, cmd.Client) {
+	if !c.env.Hub.AddClient(&c.member, cmd.Client) {
 		return notYours
 	}
 	c.reply(cmd.ID, nil)
@@ -143,13 +143,13 @@ func (c *Conn) subscribe(cmd *codec.Command) *wire.Error {
 	}
 	c.setGrant(cmd.Type, took)
 	c.env.Engine.At(k, cmd.Since, func(now codec.Position, recovered bool) {
-		c.env.Hub.Join(c.member, k)
+		c.env.Hub.Join(&c.member, k)
 		var again engine.Key
 		if again, _, err = c.allowed(cmd.Type, cmd.Token); err == nil && (again != k || !c.hasGrant(cmd.Type, took)) {
 			err = wire.NewError(wire.Unavailable, "the wiki has just changed who may do what: subscribe again")
 		}
 		if err != nil {
-			c.env.Hub.Leave(c.member, k)
+			c.env.Hub.Leave(&c.member, k)
 			c.setGrant(cmd.Type, nil)
 			return
 		}
@@ -162,9 +162,10 @@ func (c *Conn) subscribe(cmd *codec.Command) *wire.Error {
 }
 
 func (c *Conn) unsubscribe(cmd *codec.Command) *wire.Error {
+	c.reader.yield() // leaving may have to wait for what is being sent
 	for _, k := range c.member.Subscriptions() {
 		if k.Type == cmd.Type {
-			c.env.Hub.Leave(c.member, k)
+			c.env.Hub.Leave(&c.member, k)
 		}
 	}
 	c.setGrant(cmd.Type, nil)
@@ -174,7 +175,7 @@ func (c *Conn) unsubscribe(cmd *codec.Command) *wire.Error {
 
 func (c *Conn) sendMessage(cmd *codec.Command) *wire.Error {
 	e := cmd.Envelope
-	switch clients := c.env.Hub.Clients(c.member); {
+	switch clients := c.env.Hub.Clients(&c.member); {
 	case e.From != "" && !slices.Contains(clients, e.From):
 		return wire.NewError(wire.Forbidden, `"from" is not a client of this connection`)
 	case e.From == "" && len(clients) > 1:
@@ -182,7 +183,7 @@ func (c *Conn) sendMessage(cmd *codec.Command) *wire.Error {
 	case e.From == "" && len(clients) == 1:
 		e.From = clients[0]
 	}
-	k, err := c.env.Auth.Send(&c.identity, e.Type)
+	k, err := c.env.Auth.Send(c.identity, e.Type)
 	if err == nil {
 		err = c.spend()
 	}
@@ -208,7 +209,7 @@ func (c *Conn) refresh(cmd *codec.Command) *wire.Error {
 		return nil
 	}
 	c.mu.Lock()
-	c.identity, c.warned = id, false
+	c.identity, c.warned = &id, false
 	c.mu.Unlock()
 	if c.env.Auth.Revoked(&id) { // meanwhile
 		c.finish(wire.CloseUnauthorized)
@@ -232,7 +233,7 @@ func (c *Conn) refuse(id uint64, err *wire.Error) {
 }
 
 // queue queues a frame that is written with what else this connection has caused, before it reads on.
-func (c *Conn) queue(frame []byte) { c.reader.delivery.Queue(&c.sock, hub.Seal(frame)) }
+func (c *Conn) queue(frame []byte) { c.reader.delivery.Reply(&c.sock, hub.Seal(frame)) }
 
 func appendUint(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) }
 

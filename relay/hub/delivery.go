@@ -121,6 +121,12 @@ func (d *Delivery) give(member *Member, m *engine.Message, frame []byte) []byte 
 	return frame
 }
 
+// Reply queues a frame for the connection that is being served.
+func (d *Delivery) Reply(out Outbox, frame []byte) {
+	d.bytes += len(frame)
+	d.Queue(out, frame)
+}
+
 // Queue queues a frame for one connection.
 func (d *Delivery) Queue(out Outbox, frame []byte) {
 	if !out.Queue(frame) {

@@ -23,9 +23,9 @@ type Outbox interface {
 	Send(frames []byte)
 }
 
-// Member is a connection as the hub sees it. Join, the changes of clients and Drop are for one goroutine, the connection's own.
+// Member is a connection as the hub sees it. Join, the changes of clients and Drop are for one goroutine, the connection's own. [NewMember] or Init make
+// it ready for use.
 type Member struct {
-	out  Outbox
 	sees func(engine.Key) bool // a classic connection: which messages it gets; nil: those it subscribed to
 
 	mu   sync.Mutex
@@ -35,6 +35,8 @@ type Member struct {
 	clients []string // guarded by Hub.clientsMu
 	sole    string   // the only client, "" when there are none or several; guarded by Hub.clientsMu
 	owner   Owner    // guarded by Hub.clientsMu
+
+	out Outbox // all that fan-out needs of a member
 }
 
 // subscription is the place of a member in a channel. It changes only under the locks of both.
@@ -45,8 +47,13 @@ type subscription struct {
 
 // NewMember returns a member that gets the messages it subscribes to or, with sees, once it has a client, every message that it sees.
 func NewMember(out Outbox, sees func(engine.Key) bool) *Member {
-	return &Member{out: out, sees: sees, place: -1}
+	m := new(Member)
+	m.Init(out, sees)
+	return m
 }
+
+// Init makes m what [NewMember] returns.
+func (m *Member) Init(out Outbox, sees func(engine.Key) bool) { m.out, m.sees, m.place = out, sees, -1 }
 
 const stripes = 64
 
