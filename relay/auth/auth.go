@@ -5,7 +5,10 @@ package auth
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"mediawiki-websocket/relay/engine"
 	"mediawiki-websocket/relay/wire"
@@ -17,6 +20,9 @@ type Auth struct {
 	Revocations *Revocations
 	Open        bool             // serve everybody: for trying things out, and for networks where everybody is trusted
 	Now         func() time.Time // nil: time.Now
+
+	once    sync.Once
+	parsers map[string]*jwt.Parser // by audience
 }
 
 func (a *Auth) now() time.Time {

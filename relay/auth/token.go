@@ -58,11 +58,11 @@ type Rate struct {
 // Verify returns whose token it is: a JWT (RFC 7519) signed by a registered wiki with HS256, whatever else its header says, for the given
 // audience, and not revoked. Errors say what is wrong in words for the token's owner, and show nothing of it.
 func (a *Auth) Verify(token, audience string) (Identity, *wire.Error) {
-	c, key, err := a.claims(token, audience)
+	c, err := a.verified(token, audience)
 	if err != nil {
 		return Identity{}, err
 	}
-	id := Identity{Wiki: c.Issuer, User: c.Subject, Session: c.SID, Token: true, Expires: c.ExpiresAt.Time, Rate: c.Rate, key: key, rights: c.Rights,
+	id := Identity{Wiki: c.Issuer, User: c.Subject, Session: c.SID, Token: true, Expires: c.ExpiresAt.Time, Rate: c.Rate, key: c.key, rights: c.Rights,
 		subscribe: everything, send: everything}
 	if c.IssuedAt != nil {
 		id.Issued = c.IssuedAt.Time
@@ -84,7 +84,7 @@ type Grant struct {
 
 // Grant checks a subscription token of id for the type t.
 func (a *Auth) Grant(id *Identity, t, token string) (Grant, *wire.Error) {
-	c, key, err := a.claims(token, AudienceSubscribe)
+	c, err := a.verified(token, AudienceSubscribe)
 	switch {
 	case err != nil:
 		return Grant{}, wire.NewError(wire.Unauthorized, "subscription token: "+err.Message)
@@ -95,7 +95,7 @@ func (a *Auth) Grant(id *Identity, t, token string) (Grant, *wire.Error) {
 	case a.Revocations.Has(Revocation{Wiki: c.Issuer, Type: t}, c.IssuedAt.Time) || a.Revocations.Has(tokensOf(c.Issuer, c.Subject), c.IssuedAt.Time):
 		return Grant{}, revoked
 	}
-	return Grant{c.IssuedAt.Time, c.ExpiresAt.Time, key}, nil
+	return Grant{c.IssuedAt.Time, c.ExpiresAt.Time, c.key}, nil
 }
 
 var revoked = wire.NewError(wire.Unauthorized, "the token was revoked: get a new one")
@@ -129,11 +129,21 @@ func (a *Auth) keeps(wiki string, key keyName) bool {
 // Holds reports whether a subscription token that was good still is, but for its revocation.
 func (a *Auth) Holds(wiki string, g *Grant) bool { return a.keeps(wiki, g.key) }
 
-// claims returns what a token says that is good for the audience, and with which key it is signed.
-func (a *Auth) claims(token, audience string) (*claims, keyName, *wire.Error) {
+// verified returns a token that is good for the audience, and by whose key; whether it is revoked is for the caller to see.
+func (a *Auth) verified(token, audience string) (*verified, *wire.Error) {
 	if len(token) > TokenBytes {
-		return nil, keyName{}, wire.NewError(wire.Unauthorized, "the token is too long")
+		return nil, wire.NewError(wire.Unauthorized, "the token is too long")
 	}
+	if wiki := a.signatory(token); wiki != nil {
+		if v := wiki.remembered.find(token, audience, a.now()); v != nil {
+			return v, nil
+		}
+	}
+	return a.verify(token, audience)
+}
+
+// verify looks at a token closely, and remembers one that is good.
+func (a *Auth) verify(token, audience string) (*verified, *wire.Error) {
 	var c claims
 	var wiki *Wiki
 	t, err := a.parser(audience).ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
@@ -144,23 +154,21 @@ func (a *Auth) claims(token, audience string) (*claims, keyName, *wire.Error) {
 		if c.Issuer != id || len(c.Audience) != 1 {
 			return nil, errClaims
 		}
-		set := jwt.VerificationKeySet{}
-		for _, key := range wiki.Keys {
-			set.Keys = append(set.Keys, key)
-		}
-		return set, nil
+		return wiki.keySet, nil
 	})
 	switch {
 	case err != nil:
-		return nil, keyName{}, fault(err, audience)
+		return nil, fault(err, audience)
 	case audience == AudiencePublish && !a.short(&c):
-		return nil, keyName{}, wire.NewError(wire.Unauthorized, "a publish token may live 60 seconds at most")
+		return nil, wire.NewError(wire.Unauthorized, "a publish token may live 60 seconds at most")
 	case audience != AudiencePublish && c.IssuedAt == nil:
-		return nil, keyName{}, wire.NewError(wire.Unauthorized, `the token has no "iat"`)
+		return nil, wire.NewError(wire.Unauthorized, `the token has no "iat"`)
 	case audience != AudiencePublish && c.ExpiresAt.Sub(c.IssuedAt.Time) > TokenLife:
-		return nil, keyName{}, wire.NewError(wire.Unauthorized, "a token may live 48 hours at most")
+		return nil, wire.NewError(wire.Unauthorized, "a token may live 48 hours at most")
 	}
-	return &c, wiki.signer(t), nil
+	v := &verified{claims: &c, key: wiki.signer(t), token: token, audience: audience}
+	wiki.remembered.put(v, a.now())
+	return v, nil
 }
 
 // signer returns which of the wiki's keys has signed a token that one of them has signed.
@@ -175,9 +183,16 @@ func (w *Wiki) signer(t *jwt.Token) keyName {
 	return w.keyNames[last]
 }
 
+// parser returns the parser of tokens for the audience. Any number may use it at once.
 func (a *Auth) parser(audience string) *jwt.Parser {
-	return jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
-		jwt.WithLeeway(Leeway), jwt.WithTimeFunc(a.now), jwt.WithStrictDecoding())
+	a.once.Do(func() {
+		a.parsers = make(map[string]*jwt.Parser)
+		for _, audience := range []string{AudienceConnect, AudienceSubscribe, AudiencePublish} {
+			a.parsers[audience] = jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithAudience(audience), jwt.WithExpirationRequired(),
+				jwt.WithIssuedAt(), jwt.WithLeeway(Leeway), jwt.WithTimeFunc(a.now), jwt.WithStrictDecoding())
+		}
+	})
+	return a.parsers[audience]
 }
 
 // short reports whether the token lives no longer than a publish token may, counted from its own clock and from the relay's.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"mediawiki-websocket/relay/wire"
 )
 
@@ -31,9 +33,11 @@ type Wiki struct {
 	ETag       string    // lower-case hex SHA-256 of the JSON it was registered with; "" for one of the configuration file
 	Registered time.Time // with this run of the relay; zero for one of the configuration file or the state file
 
-	keyNames []keyName // of Keys
-	policies *policies
-	spec     json.RawMessage
+	keyNames   []keyName // of Keys
+	keySet     jwt.VerificationKeySet
+	policies   *policies
+	remembered *remembered
+	spec       json.RawMessage
 }
 
 // ParseWiki reads a wiki as it stands in the body of PUT /api/wikis/{id} and in the configuration file:
@@ -64,7 +68,7 @@ func ParseWiki(id string, body []byte) (*Wiki, error) {
 		return nil, fmt.Errorf("wiki %q: something follows the JSON object", id)
 	}
 	w := &Wiki{ID: id, Origins: spec.Origins, Private: spec.Private, Open: spec.Open == nil || *spec.Open, Mute: spec.Speak != nil && !*spec.Speak,
-		Types: spec.Types, spec: body}
+		Types: spec.Types, remembered: newRemembered(), spec: body}
 	var err error
 	if w.policies, err = newPolicies(spec.Types); err != nil {
 		return nil, fmt.Errorf("wiki %q: %w", id, err)
@@ -74,7 +78,7 @@ func ParseWiki(id string, body []byte) (*Wiki, error) {
 		if err != nil || len(key) != KeyBytes {
 			return nil, fmt.Errorf("wiki %q: key %d is not %d bytes in base64", id, i+1, KeyBytes)
 		}
-		w.Keys, w.keyNames = append(w.Keys, key), append(w.keyNames, nameOf(key))
+		w.Keys, w.keyNames, w.keySet.Keys = append(w.Keys, key), append(w.keyNames, nameOf(key)), append(w.keySet.Keys, key)
 	}
 	for _, origin := range spec.Origins {
 		if err := checkOrigin(origin); err != nil {

@@ -1,12 +1,13 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"mediawiki-websocket/relay/auth"
 	"mediawiki-websocket/relay/conn"
@@ -22,31 +23,99 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	messages, err := s.batch(&id, body)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	if !s.publishes.Allow(id.Wiki, s.cfg.Limits.WikiPublishes, len(messages)) {
-		s.warn.warn("publishes "+id.Wiki, "a wiki publishes more than it may: see wikiPublishesPerSecond", "wiki", id.Wiki)
-		w.Header().Set("Retry-After", "1")
-		refuse(w, wire.NewError(wire.RateLimited, "the wiki publishes more than the relay takes"))
-		return
-	}
-	if err := s.deliver(messages); err != nil {
-		s.log.Error("publish", "error", err)
-		refuse(w, wire.NewError(wire.Unavailable, "the relay cannot take messages now"))
-		return
-	}
-	reply := []byte(`{"published":[`)
-	for i, m := range messages {
-		if i > 0 {
-			reply = append(reply, ',')
+	p := s.newPublishing()
+	if err := p.take(&id, body); err != nil {
+		if err.Code == wire.RateLimited {
+			w.Header().Set("Retry-After", "1")
 		}
-		reply = append(strconv.AppendUint(append(reply, `{"offset":`...), m.Offset, 10), '}')
+		refuse(w, err)
+	} else {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(p.reply)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(append(reply, "]}\n"...))
+	p.free()
+}
+
+// publishing is one publish of a wiki, with its room, which the next one gets.
+type publishing struct {
+	server   *Server
+	delivery *hub.Delivery
+	deliver  func(*engine.Message) // of delivery
+	messages []engine.Message
+	reply    []byte
+}
+
+var publishings sync.Pool
+
+func (s *Server) newPublishing() *publishing {
+	p, _ := publishings.Get().(*publishing)
+	if p == nil || p.server != s {
+		p = &publishing{server: s, delivery: s.hub.NewDelivery(nil)}
+		p.deliver = p.delivery.Deliver
+	}
+	return p
+}
+
+// free is not for a publish that ended in a panic: nobody knows what that left behind.
+func (p *publishing) free() {
+	clear(p.messages)
+	p.messages, p.reply = p.messages[:0], p.reply[:0]
+	publishings.Put(p)
+}
+
+// take does what the body of a publish says, and makes the reply.
+func (p *publishing) take(id *auth.Identity, body []byte) *wire.Error {
+	s := p.server
+	err := codec.ParseBatch(body, s.cfg.Limits.Limits, func(e codec.Envelope) *wire.Error {
+		m, err := s.message(id, e)
+		p.messages = append(p.messages, m)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !s.publishes.Allow(id.Wiki, s.cfg.Limits.WikiPublishes, len(p.messages)) {
+		s.warn.warn("publishes "+id.Wiki, "a wiki publishes more than it may: see wikiPublishesPerSecond", "wiki", id.Wiki)
+		return wire.NewError(wire.RateLimited, "the wiki publishes more than the relay takes")
+	}
+	if err := p.send(); err != nil {
+		s.log.Error("publish", "error", err)
+		return wire.NewError(wire.Unavailable, "the relay cannot take messages now")
+	}
+	p.reply = append(p.reply, `{"published":[`...)
+	for i := range p.messages {
+		if i > 0 {
+			p.reply = append(p.reply, ',')
+		}
+		p.reply = append(strconv.AppendUint(append(p.reply, `{"offset":`...), p.messages[i].Offset, 10), '}')
+	}
+	p.reply = append(p.reply, "]}\n"...)
+	return nil
+}
+
+// message returns an envelope of a wiki as it is delivered, or why the wiki may not send it.
+func (s *Server) message(id *auth.Identity, e codec.Envelope) (m engine.Message, err *wire.Error) {
+	if m.Key, err = s.auth.Publish(id.Wiki, e.Type); err != nil {
+		return m, err
+	}
+	// A page tells the wiki its client id, so that it is not told what it did itself. With another's id, that other would not be told.
+	if e.HasActor && e.From != "" && !s.hub.MayBe(e.From, hub.Owner{Wiki: id.Wiki, User: e.Actor}) {
+		e.From = ""
+	}
+	m.Message = codec.Message{Envelope: e, User: id.User, Wiki: true}
+	return m, nil
+}
+
+func (p *publishing) send() error {
+	defer p.delivery.Flush()
+	for i := range p.messages {
+		if err := p.server.engine.Publish(&p.messages[i], p.deliver); err != nil {
+			return err
+		}
+		p.server.env.Published.Add(1)
+		p.delivery.Pace()
+	}
+	return nil
 }
 
 // fromWiki returns which wiki asks and what it sends, or has answered why that is not taken.
@@ -83,7 +152,9 @@ func (s *Server) wikiOf(w http.ResponseWriter, r *http.Request) (auth.Identity, 
 }
 
 func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, *wire.Error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
+	room := max(0, min(int(r.ContentLength), limit)) + bytes.MinRead // enough to find the end without more
+	body := bytes.NewBuffer(make([]byte, 0, room))
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, int64(limit)))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
@@ -91,41 +162,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, *wire.
 	case err != nil:
 		return nil, wire.NewError(wire.BadRequest, "the body did not arrive whole")
 	}
-	return body, nil
-}
-
-// batch reads the messages of a publish and checks each against what the wiki may send.
-func (s *Server) batch(id *auth.Identity, body []byte) ([]engine.Message, *wire.Error) {
-	envelopes, err := codec.ParseBatch(body, s.cfg.Limits.Limits)
-	if err != nil {
-		return nil, err
-	}
-	messages := make([]engine.Message, len(envelopes))
-	for i, e := range envelopes {
-		k, err := s.auth.Publish(id.Wiki, e.Type)
-		if err != nil {
-			return nil, wire.NewError(err.Code, "message "+strconv.Itoa(i)+": "+err.Message)
-		}
-		// A page tells the wiki its client id, so that it is not told what it did itself. With another's id, that other would not be told.
-		if e.Actor != nil && e.From != "" && !s.hub.MayBe(e.From, hub.Owner{Wiki: id.Wiki, User: *e.Actor}) {
-			e.From = ""
-		}
-		messages[i] = engine.Message{Key: k, Message: codec.Message{Envelope: e, User: id.User, Wiki: true}}
-	}
-	return messages, nil
-}
-
-func (s *Server) deliver(messages []engine.Message) error {
-	d := s.hub.NewDelivery(nil)
-	defer d.Flush()
-	for i := range messages {
-		if err := s.engine.Publish(&messages[i], d.Deliver); err != nil {
-			return err
-		}
-		s.env.Published.Add(1)
-		d.Pace()
-	}
-	return nil
+	return body.Bytes(), nil
 }
 
 // writeJSON answers 200 with v.

@@ -6,31 +6,42 @@ import (
 	"mediawiki-websocket/relay/wire"
 )
 
-// ParseBatch reads the body of POST /api/publish, {"messages":[envelope…]}, whose envelopes may have an "actor". All or nothing: one bad message refuses the batch, and the error
-// names its index.
-func ParseBatch(body []byte, lim wire.Limits) ([]Envelope, *wire.Error) {
-	var batch []Envelope
-	found := false
-	err := members(body, lim.Depth+2, []string{"messages"}, func(_ string, raw []byte) *wire.Error {
-		found = true
-		if raw[0] != '[' {
+var batchMembers = []string{"messages"}
+
+// ParseBatch reads the body of POST /api/publish, {"messages":[envelope…]}, whose envelopes may have an "actor", and hands one after the other to take.
+// All or nothing: one bad message, or an error of take, refuses the batch, and nothing of what was handed over before counts. The error names its index.
+func ParseBatch(body []byte, lim wire.Limits, take func(Envelope) *wire.Error) *wire.Error {
+	n, found := 0, false
+	s, err := newScanner(body, lim.Depth+2)
+	if err != nil {
+		return err
+	}
+	message := func() *wire.Error {
+		if n == lim.PublishBatch {
+			return wire.NewError(wire.Limit, "more than "+strconv.Itoa(n)+" messages in one publish")
+		}
+		var e Envelope
+		err := e.read(&s, publishMembers, &lim)
+		if err == nil {
+			err = take(e)
+		}
+		if err != nil {
+			return wire.NewError(err.Code, "message "+strconv.Itoa(n)+": "+err.Message)
+		}
+		n++
+		return nil
+	}
+	err = s.members(batchMembers, func(string) *wire.Error {
+		if found = true; s.peek() != '[' {
 			return wire.NewError(wire.BadRequest, `"messages" is not an array`)
 		}
-		s := scanner{data: raw, max: lim.Depth + 2}
-		return s.array(func(element []byte) *wire.Error {
-			if len(batch) == lim.PublishBatch {
-				return wire.NewError(wire.Limit, "more than "+strconv.Itoa(lim.PublishBatch)+" messages in one publish")
-			}
-			e, err := parseEnvelope(element, lim, publishMembers)
-			if err != nil {
-				return wire.NewError(err.Code, "message "+strconv.Itoa(len(batch))+": "+err.Message)
-			}
-			batch = append(batch, e)
-			return nil
-		})
+		return s.array(message)
 	})
+	if err == nil {
+		err = s.end()
+	}
 	if err == nil && !found {
 		err = wire.NewError(wire.BadRequest, `"messages" is missing`)
 	}
-	return batch, err
+	return err
 }

@@ -19,27 +19,43 @@ type Command struct {
 	Envelope
 }
 
-var commandMembers = []string{"type", "msg", "from", "to", "id", "op", "token", "client", "clients", "since"}
+var (
+	commandMembers  = []string{"type", "msg", "from", "to", "id", "op", "token", "client", "clients", "since"}
+	positionMembers = []string{"epoch", "offset"}
+)
 
 // ParseCommand reads a v1 frame. With an error the command still has the ID, where one could be read before the fault, so that the error can be a
 // reply to it. An object without "op" that has a type is a send. Members that the op needs are checked here.
 func ParseCommand(data []byte, lim wire.Limits) (Command, *wire.Error) {
 	var c Command
-	err := members(data, lim.Depth, commandMembers, func(name string, raw []byte) *wire.Error { return c.set(name, raw, lim) })
+	s, err := newScanner(data, lim.Depth)
+	if err != nil {
+		return c, err
+	}
+	err = s.members(commandMembers, func(name string) *wire.Error {
+		raw, err := s.raw()
+		if err == nil {
+			err = c.set(name, raw, &lim)
+		}
+		return err
+	})
 	if err == nil {
-		err = c.check(lim)
+		err = s.end()
+	}
+	if err == nil {
+		err = c.check(&lim)
 	}
 	return c, err
 }
 
-func (c *Command) set(name string, raw []byte, lim wire.Limits) (err *wire.Error) {
+func (c *Command) set(name string, raw []byte, lim *wire.Limits) (err *wire.Error) {
 	switch name {
 	case "id":
 		if c.ID, err = uintMember(name, raw); err == nil && c.ID == 0 {
 			err = wire.NewError(wire.BadRequest, `"id" is a positive whole number`)
 		}
 	case "op":
-		c.Op, err = stringMember(name, raw)
+		c.Op, err = opMember(name, raw)
 	case "token":
 		if string(raw) != "null" {
 			c.Token, err = stringMember(name, raw)
@@ -56,7 +72,7 @@ func (c *Command) set(name string, raw []byte, lim wire.Limits) (err *wire.Error
 	return err
 }
 
-func (c *Command) check(lim wire.Limits) *wire.Error {
+func (c *Command) check(lim *wire.Limits) *wire.Error {
 	if c.Op == "" && c.Type != "" {
 		c.Op = wire.OpSend
 	}
@@ -78,13 +94,29 @@ func (c *Command) check(lim wire.Limits) *wire.Error {
 	return wire.NewError(wire.UnknownOp, "the relay knows connect, register, release, subscribe, unsubscribe, send, refresh and ping")
 }
 
-func ids(raw []byte, lim wire.Limits) ([]string, *wire.Error) {
+var ops = []string{wire.OpSend, wire.OpSubscribe, wire.OpUnsubscribe, wire.OpRegister, wire.OpRelease, wire.OpConnect, wire.OpRefresh, wire.OpPing}
+
+// opMember reads a string that mostly is one of ops, which costs no memory then.
+func opMember(name string, raw []byte) (string, *wire.Error) {
+	for _, op := range ops {
+		if raw[0] == '"' && string(raw[1:len(raw)-1]) == op {
+			return op, nil
+		}
+	}
+	return stringMember(name, raw)
+}
+
+func ids(raw []byte, lim *wire.Limits) ([]string, *wire.Error) {
 	if raw[0] != '[' {
 		return nil, wire.NewError(wire.BadRequest, `"clients" is not an array`)
 	}
 	var list []string
 	s := scanner{data: raw, max: lim.Depth}
-	err := s.array(func(element []byte) *wire.Error {
+	err := s.array(func() *wire.Error {
+		element, err := s.raw()
+		if err != nil {
+			return err
+		}
 		id, err := idMember("clients", element, lim)
 		if err != nil {
 			return err
@@ -100,15 +132,19 @@ func ids(raw []byte, lim wire.Limits) ([]string, *wire.Error) {
 	return list, err
 }
 
-func position(raw []byte, lim wire.Limits) (*Position, *wire.Error) {
+func position(raw []byte, lim *wire.Limits) (*Position, *wire.Error) {
 	if string(raw) == "null" {
 		return nil, nil
 	}
 	var p Position
-	err := members(raw, lim.Depth, []string{"epoch", "offset"}, func(name string, raw []byte) (err *wire.Error) {
-		if name == "epoch" {
+	s := scanner{data: raw, max: lim.Depth}
+	err := s.members(positionMembers, func(name string) *wire.Error {
+		raw, err := s.raw()
+		switch {
+		case err != nil:
+		case name == "epoch":
 			p.Epoch, err = stringMember(name, raw)
-		} else {
+		default:
 			p.Offset, err = uintMember(name, raw)
 		}
 		return err

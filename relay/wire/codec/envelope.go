@@ -16,7 +16,8 @@ type Envelope struct {
 	From       string
 	To         []byte
 	Recipients []string
-	Actor      *string // of a publish: the user whose request it was, "" for one without an account; nil: unknown
+	Actor      string // of a publish: the user whose request it was, "" for one without an account
+	HasActor   bool   // false: whose request it was is unknown
 }
 
 var (
@@ -26,19 +27,32 @@ var (
 
 // ParseEnvelope reads a classic frame. The type must be there and well formed; From may be empty.
 func ParseEnvelope(data []byte, lim wire.Limits) (Envelope, *wire.Error) {
-	return parseEnvelope(data, lim, envelopeMembers)
-}
-
-func parseEnvelope(data []byte, lim wire.Limits, known []string) (Envelope, *wire.Error) {
 	var e Envelope
-	err := members(data, lim.Depth, known, func(name string, raw []byte) *wire.Error { return e.set(name, raw, lim) })
+	s, err := newScanner(data, lim.Depth)
 	if err == nil {
-		err = wire.CheckType(e.Type, lim.TypeBytes)
+		err = e.read(&s, envelopeMembers, &lim)
+	}
+	if err == nil {
+		err = s.end()
 	}
 	return e, err
 }
 
-func (e *Envelope) set(name string, raw []byte, lim wire.Limits) (err *wire.Error) {
+func (e *Envelope) read(s *scanner, known []string, lim *wire.Limits) *wire.Error {
+	err := s.members(known, func(name string) *wire.Error {
+		raw, err := s.raw()
+		if err == nil {
+			err = e.set(name, raw, lim)
+		}
+		return err
+	})
+	if err == nil {
+		err = wire.CheckType(e.Type, lim.TypeBytes)
+	}
+	return err
+}
+
+func (e *Envelope) set(name string, raw []byte, lim *wire.Limits) (err *wire.Error) {
 	switch name {
 	case "type":
 		e.Type, err = stringMember(name, raw)
@@ -50,15 +64,14 @@ func (e *Envelope) set(name string, raw []byte, lim wire.Limits) (err *wire.Erro
 		e.To = raw
 		e.Recipients, err = recipients(raw, lim)
 	case "actor":
-		var actor string
-		actor, err = stringMember(name, raw)
-		e.Actor = &actor
+		e.HasActor = true
+		e.Actor, err = stringMember(name, raw)
 	}
 	return err
 }
 
 // recipients reads "to": an array of ids or one comma-separated string; nothing, "", [] and [0] mean everyone.
-func recipients(raw []byte, lim wire.Limits) ([]string, *wire.Error) {
+func recipients(raw []byte, lim *wire.Limits) ([]string, *wire.Error) {
 	var ids []string
 	add := func(id string) *wire.Error {
 		if ids = append(ids, id); len(ids) > lim.Recipients {
@@ -71,7 +84,11 @@ func recipients(raw []byte, lim wire.Limits) ([]string, *wire.Error) {
 		return nil, nil
 	case raw[0] == '[':
 		s := scanner{data: raw, max: lim.Depth}
-		err := s.array(func(element []byte) *wire.Error {
+		err := s.array(func() *wire.Error {
+			element, err := s.raw()
+			if err != nil {
+				return err
+			}
 			id, err := idMember("to", element, lim)
 			if err != nil || id == "" {
 				return err

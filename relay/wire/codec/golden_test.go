@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"mediawiki-websocket/relay/wire"
@@ -127,15 +128,36 @@ func TestBatch(t *testing.T) {
 		`{}`:               `bad-request: "messages" is missing`,
 		`{"Messages":[]}`:  `bad-request: "Messages" is not written "messages"`,
 	} {
-		batch, err := codec.ParseBatch([]byte(body), lim)
+		batch, err := readBatch([]byte(body), lim)
 		if got := ""; err != nil && err.Error() != want || err == nil && want != got {
 			t.Errorf("%s: %v, want %q (%d read)", body, err, want, len(batch))
 		}
 	}
 	deep := `{"messages":[{"type":"T","msg":` + nest(31) + `}]}`
-	if _, err := codec.ParseBatch([]byte(deep), lim); err != nil {
+	if _, err := readBatch([]byte(deep), lim); err != nil {
 		t.Errorf("a message of depth 32 in a batch: %v", err)
 	}
+	if _, err := readBatch([]byte(strings.Replace(deep, "[]", "[[]]", 1)), lim); err == nil {
+		t.Error("a message of depth 33 in a batch is taken")
+	}
+	n := 0
+	err := codec.ParseBatch([]byte(`{"messages":[{"type":"a"},{"type":"b"},{"type":"c"}]}`), wire.DefaultLimits(), func(e codec.Envelope) *wire.Error {
+		if n++; e.Type == "b" {
+			return wire.NewError(wire.Forbidden, "not this")
+		}
+		return nil
+	})
+	if err == nil || err.Error() != "forbidden: message 1: not this" || n != 2 {
+		t.Errorf("the second is refused: %v, %d taken", err, n)
+	}
+}
+
+func readBatch(body []byte, lim wire.Limits) (batch []codec.Envelope, err *wire.Error) {
+	err = codec.ParseBatch(body, lim, func(e codec.Envelope) *wire.Error {
+		batch = append(batch, e)
+		return nil
+	})
+	return batch, err
 }
 
 func nest(n int) string {

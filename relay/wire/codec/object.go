@@ -9,38 +9,61 @@ import (
 	"mediawiki-websocket/relay/wire"
 )
 
-// members walks the JSON object in data and hands each known member's name and raw value to set. A member twice, or in another case than known
-// spells it, is refused: two readers of one frame must not see two different things. Unknown members are dropped.
-func members(data []byte, depth int, known []string, set func(name string, raw []byte) *wire.Error) *wire.Error {
+// newScanner returns a scanner at the beginning of a JSON text, which must be UTF-8.
+func newScanner(data []byte, depth int) (scanner, *wire.Error) {
 	if !utf8.Valid(data) {
-		return wire.NewError(wire.BadRequest, "not UTF-8")
+		return scanner{}, wire.NewError(wire.BadRequest, "not UTF-8")
 	}
-	s := scanner{data: data, max: depth}
+	return scanner{data: data, max: depth}, nil
+}
+
+// end returns an error unless the text ends here.
+func (s *scanner) end() *wire.Error {
+	if s.space(); s.pos < len(s.data) {
+		return s.fail("something follows the object")
+	}
+	return nil
+}
+
+// members walks a JSON object and calls read for the value of each known member; read walks it. A member twice, or in another case than known spells
+// it, is refused: two readers of one frame must not see two different things. Unknown members are dropped.
+func (s *scanner) members(known []string, read func(name string) *wire.Error) *wire.Error {
 	if s.peek() != '{' {
 		return wire.NewError(wire.BadRequest, "not a JSON object")
 	}
 	var seen uint32
-	err := s.object(func(key, value []byte) *wire.Error {
-		name, _ := unquote(key)
-		for i, k := range known {
-			if !strings.EqualFold(k, name) { // also not the long s for an s, which encoding/json takes for one
-				continue
-			}
-			if k != name {
-				return wire.NewError(wire.BadRequest, strconv.Quote(name)+" is not written "+strconv.Quote(k))
-			}
-			if seen&(1<<i) != 0 {
-				return wire.NewError(wire.BadRequest, strconv.Quote(k)+" stands twice")
-			}
-			seen |= 1 << i
-			return set(k, value)
+	return s.object(func(name []byte) *wire.Error {
+		i, err := member(known, name)
+		switch {
+		case err != nil:
+			return err
+		case i < 0:
+			return s.value()
+		case seen&(1<<i) != 0:
+			return wire.NewError(wire.BadRequest, strconv.Quote(known[i])+" stands twice")
 		}
-		return nil
+		seen |= 1 << i
+		return read(known[i])
 	})
-	if err == nil && s.peek() != 0 || s.pos < len(data) && err == nil {
-		return s.fail("something follows the object")
+}
+
+// member returns which of the known members a raw name is, -1 for none.
+func member(known []string, raw []byte) (int, *wire.Error) {
+	for i, k := range known {
+		if string(raw[1:len(raw)-1]) == k {
+			return i, nil
+		}
 	}
-	return err
+	name, _ := unquote(raw)
+	for i, k := range known {
+		switch {
+		case name == k: // in escapes
+			return i, nil
+		case strings.EqualFold(k, name): // also the long s for an s, which encoding/json takes for one
+			return -1, wire.NewError(wire.BadRequest, strconv.Quote(name)+" is not written "+strconv.Quote(k))
+		}
+	}
+	return -1, nil
 }
 
 func stringMember(name string, raw []byte) (string, *wire.Error) {
@@ -71,7 +94,7 @@ func nothing(raw []byte) bool {
 }
 
 // idMember reads a client id. Scripts of the original daemon also named themselves by a number.
-func idMember(name string, raw []byte, lim wire.Limits) (string, *wire.Error) {
+func idMember(name string, raw []byte, lim *wire.Limits) (string, *wire.Error) {
 	if nothing(raw) {
 		return "", nil
 	}

@@ -1,6 +1,9 @@
 package codec
 
 import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -70,8 +73,8 @@ func (s *scanner) value() *wire.Error {
 	return s.fail("a value is missing")
 }
 
-// object walks an object and hands each member's raw key (with its quotes) and raw value to member, when there is one.
-func (s *scanner) object(member func(key, value []byte) *wire.Error) *wire.Error {
+// object walks an object and calls member, when there is one, for each value with the raw name before it (with its quotes). member walks the value.
+func (s *scanner) object(member func(name []byte) *wire.Error) *wire.Error {
 	return s.nested('{', '}', func() *wire.Error {
 		if s.peek() != '"' {
 			return s.fail("a member's name is missing")
@@ -80,32 +83,31 @@ func (s *scanner) object(member func(key, value []byte) *wire.Error) *wire.Error
 		if err := s.str(); err != nil {
 			return err
 		}
-		key := s.data[start:s.pos]
+		name := s.data[start:s.pos]
 		if !s.accept(':') {
 			return s.fail(`":" is missing`)
 		}
-		s.space()
-		start = s.pos
-		if err := s.value(); err != nil {
-			return err
-		}
 		if member == nil {
-			return nil
+			return s.value()
 		}
-		return member(key, s.data[start:s.pos])
+		return member(name)
 	})
 }
 
-// array walks an array and hands each raw element to element, when there is one.
-func (s *scanner) array(element func(value []byte) *wire.Error) *wire.Error {
-	return s.nested('[', ']', func() *wire.Error {
-		s.space()
-		start := s.pos
-		if err := s.value(); err != nil || element == nil {
-			return err
-		}
-		return element(s.data[start:s.pos])
-	})
+// array walks an array and calls element, when there is one, for each value. element walks it.
+func (s *scanner) array(element func() *wire.Error) *wire.Error {
+	if element == nil {
+		element = s.value
+	}
+	return s.nested('[', ']', element)
+}
+
+// raw walks a value and returns it as it stands.
+func (s *scanner) raw() ([]byte, *wire.Error) {
+	s.space()
+	start := s.pos
+	err := s.value()
+	return s.data[start:s.pos], err
 }
 
 // nested walks what stands between two brackets, separated by commas.
@@ -181,28 +183,55 @@ func (s *scanner) number() *wire.Error {
 
 // str walks a string; the text as a whole is known to be UTF-8.
 func (s *scanner) str() *wire.Error {
-	for s.pos++; s.pos < len(s.data); s.pos++ {
+	for s.pos++; ; s.pos++ {
+		s.pos += plain(s.data[s.pos:])
+		if s.pos == len(s.data) {
+			return s.fail("a string has no end")
+		}
 		switch c := s.data[s.pos]; {
 		case c == '"':
 			s.pos++
 			return nil
 		case c < 0x20:
 			return s.fail("a control character in a string")
-		case c == '\\':
-			if s.pos++; s.pos == len(s.data) {
-				return s.fail("a string has no end")
-			}
-			if s.data[s.pos] == 'u' {
-				if _, ok := hex4(s.data[s.pos+1:]); !ok {
-					return s.fail("a bad escape")
-				}
-				s.pos += 4
-			} else if unescape(s.data[s.pos]) == 0 {
+		}
+		if s.pos++; s.pos == len(s.data) {
+			return s.fail("a string has no end")
+		}
+		if s.data[s.pos] == 'u' {
+			if _, ok := hex4(s.data[s.pos+1:]); !ok {
 				return s.fail("a bad escape")
 			}
+			s.pos += 4
+		} else if unescape(s.data[s.pos]) == 0 {
+			return s.fail("a bad escape")
 		}
 	}
-	return s.fail("a string has no end")
+}
+
+// The same byte eight times over.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// plain returns how many bytes b begins with that mean themselves in a string: no quote, backslash or control character. It looks at eight at a time; of
+// these the lowest one that is none has its high bit set in special, those above it may have.
+func plain(b []byte) (n int) {
+	for ; len(b)-n >= 8; n += 8 {
+		w := binary.LittleEndian.Uint64(b[n:])
+		quote, slash := w^'"'*ones, w^'\\'*ones
+		special := (w - ' '*ones) &^ w
+		special |= (quote - ones) &^ quote
+		special |= (slash - ones) &^ slash
+		if special &= highs; special != 0 {
+			return n + bits.TrailingZeros64(special)/8
+		}
+	}
+	for n < len(b) && b[n] >= ' ' && b[n] != '"' && b[n] != '\\' {
+		n++
+	}
+	return n
 }
 
 func unescape(c byte) byte {
@@ -246,14 +275,7 @@ func hex4(b []byte) (rune, bool) {
 // unquote returns the text of a raw string that [scanner.str] has accepted. ok is false for half a surrogate pair, which no UTF-8 text can hold.
 func unquote(raw []byte) (text string, ok bool) {
 	raw = raw[1 : len(raw)-1]
-	plain := true
-	for _, c := range raw {
-		if c == '\\' {
-			plain = false
-			break
-		}
-	}
-	if plain {
+	if bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw), true
 	}
 	out := make([]byte, 0, len(raw))

@@ -65,6 +65,21 @@ class TokenMinterTest extends MediaWikiUnitTestCase {
 		$this->assertNotSame( $minter->sessionName( '' ), $minter->sessionName( '' ) );
 	}
 
+	public function testAllRequestsOfSomeSecondsPublishWithOneToken(): void {
+		$wiki = Fixtures::wiki();
+		$tokens = [];
+		for ( $time = 1750000000; $time < 1750000060; $time++ ) {
+			ConvertibleTimestamp::setFakeTime( $time );
+			$token = ( new TokenMinter( $wiki, 3600 ) )->publishToken();
+			$claims = json_decode( base64_decode( strtr( explode( '.', $token )[1], '-_', '+/' ) ), true );
+			$this->assertLessThanOrEqual( $time, $claims['iat'], 'a token from the future is refused' );
+			$this->assertGreaterThanOrEqual( $time + 40, $claims['exp'], 'the clock of the relay may be ahead' );
+			$this->assertLessThanOrEqual( 60, $claims['exp'] - $claims['iat'], 'one that lives longer is refused' );
+			$tokens[$token] = ( $tokens[$token] ?? 0 ) + 1;
+		}
+		$this->assertSame( [ 20, 20, 20 ], array_values( $tokens ) );
+	}
+
 	public function testSignsNothingWithoutKey(): void {
 		$minter = new TokenMinter( Fixtures::wiki( [ 'SecretKey' => '' ] ), 3600 );
 		$this->expectException( RuntimeException::class );
