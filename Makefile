@@ -1,10 +1,10 @@
 # Every target works in a fresh clone; `make help` lists them.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help install build demo test lint unit race php e2e bench screenshot fuzz package clean
+.PHONY: help install build demo test lint unit race php e2e bench bench-fanout screenshot fuzz package clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## install what everything else needs (Debian packages, MediaWiki, linters)
 	@testbed/install.sh
@@ -35,6 +35,9 @@ e2e: build ## real wikis, web servers and browsers
 
 bench: build ## benchmarks of the relay, the client, PHP and the browser
 	@testbed/bench.sh
+
+bench-fanout: ## the relay under load beside what the kernel allows; FLAGS="--quick" and others, see testbed/bench.sh fanout --help
+	@testbed/bench.sh fanout $(FLAGS)
 
 screenshot: build ## make the picture in the README anew
 	go test -count=1 -run 'TestBar$$' ./e2e

@@ -166,12 +166,14 @@ func (r *reader) noteWake(now, last int64) {
 // SetDeadline does nothing: the library calls it once, at the handshake.
 func (r *reader) SetDeadline(time.Time) error { return nil }
 
-// Close is the library's, as soon as it has answered the peer's close frame.
+// Close is the library's, as soon as it has answered the peer's close frame. What the peer may have sent behind that is read, or else the kernel would throw
+// the answer away.
 func (r *reader) Close() error {
 	if r.socket == nil {
 		return nil
 	}
-	if r.rude.Load() {
+	if r.rude.Load() || plainTCP(r.Conn) != nil {
+		r.yield()
 		r.linger()
 	}
 	return r.socket.Close()
