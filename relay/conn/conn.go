@@ -2,16 +2,11 @@
 package conn
 
 import (
-	"context"
 	"crypto/rand"
-	"errors"
-	"io"
 	mathrand "math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"mediawiki-websocket/relay/auth"
 	"mediawiki-websocket/relay/engine"
@@ -74,132 +69,6 @@ func (c *Conn) start() {
 	} else if c.classic && c.env.Auth.Revoked(c.identity) { // since the handshake was looked at
 		c.sock.end(wire.CloseUnauthorized)
 	}
-}
-
-// serve reads what the peer sends and does what it says, for as long as it says something. It reports whether the connection rests then; otherwise it has
-// ended and is out of everything. turns is where a turn was taken for it, nil when none was.
-func (c *Conn) serve(turns chan struct{}) (rests bool) {
-	readers := &c.env.readers
-	r := readers.get(&c.sock)
-	c.reader, r.turns = r, turns
-	defer func() {
-		if rests {
-			return
-		}
-		c.env.Hub.Drop(&c.member)
-		r.delivery.Flush()
-		c.sock.Close()
-		r.discard()
-		c.dismiss()
-		c.env.remove(c, c.closeCode())
-	}()
-	defer func() {
-		if fault := recover(); fault != nil {
-			c.sock.end(wire.CloseInternal)
-			panic(fault) // for Env.catch
-		}
-	}()
-	err := r.lend(&c.sock, &c.member)
-	for err == nil {
-		if err = c.next(r); errors.Is(err, errAtRest) {
-			c.reader, err = nil, nil
-			if rests = c.rest(); rests { // from here on c is another goroutine's
-				break
-			}
-			c.reader, r.stays = r, true
-		}
-	}
-	r.yield()
-	if rests {
-		readers.put(r)
-	} else {
-		c.linger()
-	}
-	return rests
-}
-
-// next does what the next message says.
-func (c *Conn) next(r *reader) error {
-	if _, err := r.in.Peek(1); err != nil { // cheaper than to have the library find out that nothing is there
-		return err
-	}
-	typ, message, err := r.ws.Reader(context.Background())
-	if err == nil {
-		err = c.read(typ, message)
-	}
-	return err
-}
-
-// rest lets the connection go without a goroutine until there is more to read.
-func (c *Conn) rest() bool {
-	return c.sock.tryRest(func() bool {
-		c.resting.Store(true)
-		if err := c.env.poller.watch(c); err != nil {
-			c.resting.Store(false)
-			return false
-		}
-		return true
-	})
-}
-
-// wake makes c be served if it rests. Whoever closes its descriptor, or makes its reads fail, does that first.
-func (c *Conn) wake() {
-	if c.resting.CompareAndSwap(true, false) {
-		c.env.run(c, nil)
-	}
-}
-
-// readPool holds buffers for whole messages; what a message leaves behind is copied out of them.
-var readPool = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
-
-// read reads one message and does what it says.
-func (c *Conn) read(typ websocket.MessageType, r io.Reader) error {
-	buf := readPool.Get().(*[]byte)
-	defer readPool.Put(buf)
-	b := (*buf)[:0]
-	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := r.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		*buf = b
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if c.sock.isSealed() {
-		return nil // closing: only the peer's close frame still counts
-	}
-	switch {
-	case typ != websocket.MessageText:
-		c.sock.end(wire.CloseBadProtocol)
-	case !c.sock.rates.commands.take(c.env.Limits.Commands, c.sock.seen.Load(), 1):
-		c.sock.end(wire.CloseRateLimited)
-	case c.classic:
-		c.envelope(b)
-	default:
-		c.command(b)
-	}
-	c.reader.delivery.Pace()
-	return nil
-}
-
-// linger waits for a peer that is closed for what it has sent to read why.
-func (c *Conn) linger() {
-	if c.sock.isSealed() && !c.sock.broken && (!c.sock.frames.closed || c.sock.rude.Load()) {
-		c.sock.linger()
-	}
-}
-
-// closeCode returns the code that the connection ended with, as the relay sees it.
-func (c *Conn) closeCode() int {
-	c.sock.mu.Lock()
-	defer c.sock.mu.Unlock()
-	return c.sock.verdict().Code
 }
 
 // Close ends the connection with a close frame, after what is queued for it.

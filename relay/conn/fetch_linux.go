@@ -2,7 +2,6 @@ package conn
 
 import (
 	"errors"
-	"io"
 	"syscall"
 )
 
@@ -54,7 +53,7 @@ func recvNow(fd int, p []byte) (int, error) {
 		case err != nil:
 			return 0, err
 		case n == 0:
-			return 0, io.EOF
+			return 0, errGone
 		}
 		return n, nil
 	}

@@ -109,14 +109,13 @@ func (r *reader) receive(p []byte) (n int, err error) {
 	}
 	r.frames.began = false
 	if r.frames.closed && n == 0 {
-		return 0, io.EOF
+		return 0, errGone
 	}
 	return n, nil
 }
 
 // awaitClose reads on until the peer has answered the relay's close frame. Nothing else that it sends matters any more.
 func (r *reader) awaitClose() error {
-	r.spoiled = true
 	buf := readPool.Get().(*[]byte)
 	defer readPool.Put(buf)
 	for !r.frames.closed && r.fault == nil {

@@ -3,6 +3,7 @@ package conn
 import (
 	"bufio"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -26,6 +27,9 @@ const (
 
 // errAtRest is what the library reads when nothing has come, not even the beginning of a message or a frame.
 var errAtRest = errors.New("nothing to read")
+
+// errGone is what it reads when the peer has ended the connection. To io.EOF it would listen for ever: whoever else the reader is lent to would be gone too.
+var errGone = errors.New("the peer has gone")
 
 // reader is what it takes to read a connection besides a goroutine: a connection of the library, which keeps nothing from one message to the next, and a
 // delivery. So a few readers serve all connections, and one that has nothing to say needs none. It is the net.Conn that the library reads from.
@@ -90,25 +94,18 @@ func (rs *readers) get(s *socket) *reader {
 	}
 }
 
-// put takes r back. One that is not certainly between two messages is not fit for another connection.
+// put takes r back. One of which the library is not certainly between two messages is not fit for another connection.
 func (rs *readers) put(r *reader) {
-	if r.spoiled || r.in.Buffered() > 0 {
-		r.discard()
-		return
-	}
+	fit := r.raw != nil && !r.spoiled && r.in.Buffered() == 0
 	r.yield()
 	r.socket, r.raw, r.delivery.Origin = nil, nil, nil
-	select {
-	case rs.free <- r:
-	default:
-		r.discard()
+	if fit {
+		select {
+		case rs.free <- r:
+			return
+		default:
+		}
 	}
-}
-
-// discard ends r, whose connection of the library need not be fit for another.
-func (r *reader) discard() {
-	r.yield()
-	r.socket = nil
 	r.ws.CloseNow()
 }
 
@@ -136,18 +133,21 @@ func (r *reader) fetch(p []byte) (int, error) {
 		}
 	}
 	r.delivery.Flush() // and not before: what has come together leaves together
-	if r.dry = false; r.raw == nil {
-		return r.Conn.Read(p)
+	r.dry = false
+	if r.raw != nil && r.frames.resting() && !r.stays {
+		return 0, errAtRest
 	}
-	switch {
-	case !r.frames.resting():
-		r.yield()
-		return r.Conn.Read(p)
-	case r.stays:
-		r.yield()
-		return r.stay(p)
+	r.yield()
+	n, err := 0, error(nil)
+	if r.raw != nil && r.frames.resting() {
+		n, err = r.stay(p)
+	} else {
+		n, err = r.Conn.Read(p)
 	}
-	return 0, errAtRest
+	if err == io.EOF {
+		err = errGone
+	}
+	return n, err
 }
 
 // noteWake looks, when the first bytes have come since r was lent, whether the connection is one of those that always have more to say.

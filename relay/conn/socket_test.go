@@ -55,7 +55,7 @@ func pair(t *testing.T, kind string, small bool) (*socket, net.Conn, *Env) {
 // read reads one byte of s, as the library does.
 func read(s *socket) error {
 	r := newReader(hub.New(), readBytes)
-	defer r.discard()
+	defer r.ws.CloseNow()
 	r.lend(s, nil)
 	s.frames.limits = new(Limits)
 	_, err := r.Read(make([]byte, 1))
