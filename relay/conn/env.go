@@ -2,6 +2,7 @@ package conn
 
 import (
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -40,8 +41,8 @@ type Env struct {
 	closes map[int]uint64
 	wg     sync.WaitGroup // counts connections and the goroutines that write for them
 
-	poller   *poller // nil: every connection keeps a goroutine
-	noPoller bool    // and it cannot be opened
+	poller   atomic.Pointer[poller] // nil: every connection keeps a goroutine
+	noPoller bool                   // and it cannot be opened
 	readers  readers
 	turns    chan struct{} // one for each connection that is read and does not wait
 }
@@ -88,21 +89,45 @@ func (e *Env) add(c *Conn) bool {
 
 // canPoll opens the poller, with the first connection that needs it. Where there is none every connection keeps a goroutine.
 func (e *Env) canPoll() bool {
-	if e.poller != nil || e.noPoller {
-		return e.poller != nil
+	if e.poller.Load() != nil || e.noPoller {
+		return !e.noPoller
 	}
-	var err error
-	e.poller, err = openPoller(func(c *Conn) {
+	p, err := openPoller(func(c *Conn) {
 		if c.resting.CompareAndSwap(true, false) {
 			e.turns <- struct{}{}
 			e.run(c, e.turns)
 		}
 	})
 	if e.noPoller = err != nil; e.noPoller {
-		e.poller = nil
 		e.Log.Warn("every connection keeps a goroutine, which takes more memory", "error", err)
+		return false
 	}
-	return !e.noPoller
+	e.poller.Store(p)
+	return true
+}
+
+// Breathe is for whoever has much to write, now and then: it lets others who have something to say be read. The runtime looks at the network only when a
+// processor has nothing else to do, or every ten milliseconds.
+func (e *Env) Breathe() {
+	p := e.poller.Load()
+	for more := p != nil; more; {
+		select {
+		case e.turns <- struct{}{}:
+		default:
+			more = false // enough are being read; to wait for one of them could be to wait for oneself
+			continue
+		}
+		took := false
+		more = p.poll(func(c *Conn) {
+			if took = c.resting.CompareAndSwap(true, false); took {
+				e.run(c, e.turns)
+			}
+		})
+		if !took {
+			<-e.turns
+		}
+	}
+	runtime.Gosched()
 }
 
 // run serves c in a goroutine of its own, which ends when the connection rests or ends.
@@ -134,8 +159,8 @@ func (e *Env) remove(c *Conn, code int) {
 	e.conns[c.place].place = c.place
 	e.conns[last] = nil
 	e.conns = e.conns[:last]
-	if e.poller != nil {
-		e.poller.forget(c)
+	if p := e.poller.Load(); p != nil {
+		p.forget(c)
 	}
 	if e.closes == nil {
 		e.closes = make(map[int]uint64)
@@ -194,7 +219,7 @@ func (e *Env) SweepEvery() time.Duration {
 // Wait waits until all connections have ended.
 func (e *Env) Wait() {
 	e.wg.Wait()
-	if e.poller != nil {
-		e.poller.close()
+	if p := e.poller.Load(); p != nil {
+		p.close()
 	}
 }

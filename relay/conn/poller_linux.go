@@ -64,6 +64,19 @@ func (p *poller) loop(raw syscall.RawConn, wake func(*Conn)) {
 	}
 }
 
+// poll wakes at most one connection, without waiting, and reports whether there was one.
+func (p *poller) poll(wake func(*Conn)) bool {
+	var events [1]syscall.EpollEvent
+	if n, err := syscall.EpollWait(p.fd, events[:], 0); n != 1 || err != nil {
+		return false
+	}
+	c := p.take(int(events[0].Fd), uint32(events[0].Pad))
+	if c != nil {
+		wake(c)
+	}
+	return c != nil
+}
+
 // take returns the connection that an event is about. By the time that it is looked at, its descriptor may be another connection's.
 func (p *poller) take(fd int, number uint32) *Conn {
 	p.mu.Lock()

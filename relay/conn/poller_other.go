@@ -10,5 +10,6 @@ type poller struct{}
 func openPoller(func(*Conn)) (*poller, error) { return nil, errors.ErrUnsupported }
 
 func (*poller) close()            {}
+func (*poller) poll(func(*Conn)) bool { return false }
 func (*poller) watch(*Conn) error { return errors.ErrUnsupported }
 func (*poller) forget(*Conn)      {}

@@ -20,7 +20,7 @@ const (
 	writeBytes  = 128      // it writes only control frames, which have at most 127 bytes
 	readersMost = 64       // connections that are read at once, without those that have to wait in the middle of a message
 
-	stayWithin = 100 * time.Millisecond // a connection that has more to say so soon,
+	stayWithin = 5 * time.Millisecond // a connection that has more to say so soon,
 	stayTimes  = 3                      // so many times in a row,
 	stayFor    = time.Second            // keeps its goroutine until it has said nothing for so long
 )
@@ -48,9 +48,9 @@ type reader struct {
 }
 
 // newReader makes a reader by a handshake with itself: the library has no other way to make a connection.
-func newReader(h *hub.Hub, size int) *reader {
-	r := &reader{delivery: h.NewDelivery(nil)}
-	r.deliver, r.delivery.Wait = r.delivery.Deliver, r.yield
+func newReader(e *Env, size int) *reader {
+	r := &reader{delivery: e.Hub.NewDelivery(nil)}
+	r.deliver, r.delivery.Wait, r.delivery.Breathe = r.delivery.Deliver, r.yield, e.Breathe
 	r.in = bufio.NewReaderSize(r, size)
 	r.fetcher.init()
 	request := &http.Request{Method: "GET", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{
@@ -84,13 +84,13 @@ type readers struct{ free chan *reader }
 // get returns a reader for s.
 func (rs *readers) get(s *socket) *reader {
 	if !s.rests() {
-		return newReader(s.env.Hub, keptBytes)
+		return newReader(s.env, keptBytes)
 	}
 	select {
 	case r := <-rs.free:
 		return r
 	default:
-		return newReader(s.env.Hub, readBytes)
+		return newReader(s.env, readBytes)
 	}
 }
 

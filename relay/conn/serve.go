@@ -73,7 +73,7 @@ func (c *Conn) next(r *reader) error {
 func (c *Conn) rest() bool {
 	return c.sock.tryRest(func() bool {
 		c.resting.Store(true)
-		if err := c.env.poller.watch(c); err != nil {
+		if err := c.env.poller.Load().watch(c); err != nil {
 			c.resting.Store(false)
 			return false
 		}

@@ -54,7 +54,7 @@ func pair(t *testing.T, kind string, small bool) (*socket, net.Conn, *Env) {
 
 // read reads one byte of s, as the library does.
 func read(s *socket) error {
-	r := newReader(hub.New(), readBytes)
+	r := newReader(&Env{Hub: hub.New()}, readBytes)
 	defer r.ws.CloseNow()
 	r.lend(s, nil)
 	s.frames.limits = new(Limits)

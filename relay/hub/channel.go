@@ -123,11 +123,14 @@ func (ch *channel) addFor(frame []byte, to []*Member) {
 // roomPool holds memory for the members that items are for.
 var roomPool = sync.Pool{New: func() any { return new([]*Member) }}
 
-// send gives all items to give, and returns how many messages that were. wait is called when others have to be waited for.
-func (ch *channel) send(wait func(), give func(Outbox, []byte)) (count uint64) {
+// breath is how many writes go by before others are let in: some 0.1 ms.
+const breath = 64
+
+// send gives all items to give, for d, and returns how many messages that were.
+func (ch *channel) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
 	if !ch.sending.TryLock() {
-		if wait != nil {
-			wait()
+		if d.Wait != nil {
+			d.Wait()
 		}
 		ch.sending.Lock()
 	}
@@ -139,15 +142,18 @@ func (ch *channel) send(wait func(), give func(Outbox, []byte)) (count uint64) {
 	*room = settle(items, ch.subs, (*room)[:0])
 	ch.mu.Unlock()
 	for i := range items {
-		count += items[i].send(give)
+		count += items[i].send(d, give)
 	}
 	clear(*room)
 	roomPool.Put(room)
 	return count
 }
 
-func (it *item) send(give func(Outbox, []byte)) (count uint64) {
-	for _, m := range it.to {
+func (it *item) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
+	for i, m := range it.to {
+		if i%breath == breath-1 && d.Breathe != nil {
+			d.Breathe()
+		}
 		if len(it.skip) > 0 && slices.Contains(it.skip, m) {
 			continue
 		}

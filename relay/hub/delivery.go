@@ -19,8 +19,9 @@ var dirtyPool = sync.Pool{New: func() any { return new(dirtyList) }}
 // Delivery hands messages to outboxes for one goroutine. It writes later, in Flush, so that messages that come together leave together; whoever
 // has called Deliver or Queue must call Flush, whatever happens.
 type Delivery struct {
-	Origin *Member // the connection whose messages these are, or nil; it may change between messages
-	Wait   func()  // called before others are waited for; may be nil
+	Origin  *Member // the connection whose messages these are, or nil; it may change between messages
+	Wait    func()  // called before others are waited for; may be nil
+	Breathe func()  // called now and then while much is written; may be nil
 
 	hub      *Hub
 	channels []*channel // with items
@@ -152,7 +153,7 @@ func (d *Delivery) Flush() {
 		give = Outbox.Send
 	}
 	for i, ch := range d.channels {
-		d.count += ch.send(d.Wait, give)
+		d.count += ch.send(d, give)
 		d.channels[i] = nil
 	}
 	d.channels = d.channels[:0]

@@ -51,7 +51,7 @@ func (s *Server) newPublishing() *publishing {
 	p, _ := publishings.Get().(*publishing)
 	if p == nil || p.server != s {
 		p = &publishing{server: s, delivery: s.hub.NewDelivery(nil)}
-		p.deliver = p.delivery.Deliver
+		p.deliver, p.delivery.Breathe = p.delivery.Deliver, s.env.Breathe
 	}
 	return p
 }
