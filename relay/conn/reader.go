@@ -21,8 +21,8 @@ const (
 	readersMost = 64       // connections that are read at once, without those that have to wait in the middle of a message
 
 	stayWithin = 5 * time.Millisecond // a connection that has more to say so soon,
-	stayTimes  = 3                      // so many times in a row,
-	stayFor    = time.Second            // keeps its goroutine until it has said nothing for so long
+	stayTimes  = 3                    // so many times in a row,
+	stayFor    = time.Second          // keeps its goroutine until it has said nothing for so long
 )
 
 // errAtRest is what the library reads when nothing has come, not even the beginning of a message or a frame.
