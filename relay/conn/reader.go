@@ -173,6 +173,7 @@ func (r *reader) Close() error {
 		return nil
 	}
 	if r.rude.Load() || plainTCP(r.Conn) != nil {
+		r.delivery.Flush()
 		r.yield()
 		r.linger()
 	}
