@@ -4,7 +4,7 @@
 #   browser  a browser's connection, and saves while the relay hangs
 #   php      what the extension adds to PHP's work on MediaWiki 1.39 and 1.43
 #   fanout   the relay under load, beside a C program that does what the kernel allows and a naive server; needs two cores.
-#            Flags: --quick (under 4 minutes), --scenario, --peer, --runs, …; --help lists them.  RELAY names a relay to measure instead of
+#            Flags: --quick (about 4 minutes), --scenario, --peer, --runs, …; --help lists them.  RELAY names a relay to measure instead of
 #            the one of this tree.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$project"

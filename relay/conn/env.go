@@ -2,7 +2,6 @@ package conn
 
 import (
 	"log/slog"
-	"runtime"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -44,7 +43,7 @@ type Env struct {
 	poller   atomic.Pointer[poller] // nil: every connection keeps a goroutine
 	noPoller bool                   // and it cannot be opened
 	readers  readers
-	turns    chan struct{} // one for each connection that is read and does not wait
+	turns    turns
 }
 
 // spawn starts a goroutine that belongs to a connection; [Env.Wait] waits for it.
@@ -71,7 +70,7 @@ func (e *Env) add(c *Conn) bool {
 		return false
 	}
 	if e.readers.free == nil {
-		e.readers.free, e.turns = make(chan *reader, readersMost), make(chan struct{}, readersMost)
+		e.readers.free = make(chan *reader, readersKept)
 	}
 	c.place = len(e.conns)
 	e.conns = append(e.conns, c)
@@ -82,7 +81,7 @@ func (e *Env) add(c *Conn) bool {
 	}
 	e.wg.Add(1)
 	if len(c.sock.prefix) > 0 || !c.sock.rests() || !c.rest() {
-		e.run(c, nil)
+		e.run(c, noTurn)
 	}
 	return true
 }
@@ -92,12 +91,7 @@ func (e *Env) canPoll() bool {
 	if e.poller.Load() != nil || e.noPoller {
 		return !e.noPoller
 	}
-	p, err := openPoller(func(c *Conn) {
-		if c.resting.CompareAndSwap(true, false) {
-			e.turns <- struct{}{}
-			e.run(c, e.turns)
-		}
-	})
+	p, err := openPoller(e.turns.wake, e.dispatch)
 	if e.noPoller = err != nil; e.noPoller {
 		e.Log.Warn("every connection keeps a goroutine, which takes more memory", "error", err)
 		return false
@@ -106,32 +100,8 @@ func (e *Env) canPoll() bool {
 	return true
 }
 
-// Breathe is for whoever has much to write, now and then: it lets others who have something to say be read. The runtime looks at the network only when a
-// processor has nothing else to do, or every ten milliseconds.
-func (e *Env) Breathe() {
-	p := e.poller.Load()
-	for more := p != nil; more; {
-		select {
-		case e.turns <- struct{}{}:
-		default:
-			more = false // enough are being read; to wait for one of them could be to wait for oneself
-			continue
-		}
-		took := false
-		more = p.poll(func(c *Conn) {
-			if took = c.resting.CompareAndSwap(true, false); took {
-				e.run(c, e.turns)
-			}
-		})
-		if !took {
-			<-e.turns
-		}
-	}
-	runtime.Gosched()
-}
-
 // run serves c in a goroutine of its own, which ends when the connection rests or ends.
-func (e *Env) run(c *Conn, turns chan struct{}) {
+func (e *Env) run(c *Conn, held claim) {
 	go func() {
 		rests := false
 		defer func() {
@@ -140,7 +110,7 @@ func (e *Env) run(c *Conn, turns chan struct{}) {
 			}
 		}()
 		defer e.catch()
-		rests = c.serve(turns)
+		rests = c.serve(held)
 	}()
 }
 

@@ -19,8 +19,9 @@ type poller struct {
 	waiting []*Conn // by descriptor
 }
 
-// openPoller starts a poller, which hands each connection that is to be served to wake. close ends it.
-func openPoller(wake func(*Conn)) (*poller, error) {
+// openPoller starts a poller, which hands each connection that is to be served to wake, and whether its peer has gone; then it calls dispatch. close
+// ends it.
+func openPoller(wake func(*Conn, bool), dispatch func()) (*poller, error) {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -35,7 +36,7 @@ func openPoller(wake func(*Conn)) (*poller, error) {
 		p.file.Close()
 		return nil, err
 	}
-	p.done.Go(func() { p.loop(raw, wake) })
+	p.done.Go(func() { p.loop(raw, wake, dispatch) })
 	return p, nil
 }
 
@@ -44,37 +45,30 @@ func (p *poller) close() {
 	p.done.Wait()
 }
 
-func (p *poller) loop(raw syscall.RawConn, wake func(*Conn)) {
-	var events [pollEvents]syscall.EpollEvent
+func (p *poller) loop(raw syscall.RawConn, wake func(*Conn, bool), dispatch func()) {
 	for {
-		n := 0
-		var failed error
-		err := raw.Read(func(fd uintptr) bool {
-			n, failed = syscall.EpollWait(int(fd), events[:], 0)
-			return n != 0
+		took := false
+		err := raw.Read(func(uintptr) bool {
+			took = p.poll(wake)
+			return took
 		})
-		if err != nil || failed != nil && failed != syscall.EINTR {
+		if err != nil {
 			return // closed
 		}
-		for _, e := range events[:max(n, 0)] {
-			if c := p.take(int(e.Fd), uint32(e.Pad)); c != nil {
-				wake(c)
-			}
-		}
+		dispatch()
 	}
 }
 
-// poll wakes at most one connection, without waiting, and reports whether there was one.
-func (p *poller) poll(wake func(*Conn)) bool {
-	var events [1]syscall.EpollEvent
-	if n, err := syscall.EpollWait(p.fd, events[:], 0); n != 1 || err != nil {
-		return false
+// poll takes some events, without waiting, and reports whether there were any.
+func (p *poller) poll(wake func(*Conn, bool)) bool {
+	var events [pollEvents]syscall.EpollEvent
+	n, _ := syscall.EpollWait(p.fd, events[:], 0) // which fails only when the descriptor is closed, and raw.Read says so
+	for _, e := range events[:max(n, 0)] {
+		if c := p.take(int(e.Fd), uint32(e.Pad)); c != nil {
+			wake(c, e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0)
+		}
 	}
-	c := p.take(int(events[0].Fd), uint32(events[0].Pad))
-	if c != nil {
-		wake(c)
-	}
-	return c != nil
+	return n > 0
 }
 
 // take returns the connection that an event is about. By the time that it is looked at, its descriptor may be another connection's.

@@ -18,7 +18,7 @@ const (
 	readBytes   = 16 << 10 // the library reads through a buffer of this size, and longer payloads past it
 	keptBytes   = 256      // and of this size where every connection keeps a reader
 	writeBytes  = 128      // it writes only control frames, which have at most 127 bytes
-	readersMost = 64       // connections that are read at once, without those that have to wait in the middle of a message
+	readersKept = 64       // readers that are lent to nobody
 
 	stayWithin = 5 * time.Millisecond // a connection that has more to say so soon,
 	stayTimes  = 3                    // so many times in a row,
@@ -39,11 +39,11 @@ type reader struct {
 	in       *bufio.Reader // of ws
 	delivery *hub.Delivery
 	deliver  func(*engine.Message)
-	turns    chan struct{} // where its turn was taken from; nil: it has none
-	woken    bool          // something has come since it was lent
-	spoiled  bool          // the library has not seen all that was read: it may be anywhere in a frame
-	dry      bool          // the kernel had no more than what was read last
-	stays    bool          // it waits for the peer between messages too
+	held     claim
+	woken    bool // something has come since it was lent
+	spoiled  bool // the library has not seen all that was read: it may be anywhere in a frame
+	dry      bool // the kernel had no more than what was read last
+	stays    bool // it waits for the peer between messages too
 	fetcher
 }
 
@@ -118,9 +118,10 @@ func (r *reader) lend(s *socket, m *hub.Member) error {
 
 // yield gives up r's turn: who waits for its peer must not keep other connections from being read.
 func (r *reader) yield() {
-	if r.turns != nil {
-		<-r.turns
-		r.turns = nil
+	if r.held != noTurn {
+		r.env.turns.release(r.held)
+		r.held = noTurn
+		r.env.dispatch()
 	}
 }
 

@@ -12,11 +12,11 @@ import (
 )
 
 // serve reads what the peer sends and does what it says, for as long as it says something. It reports whether the connection rests then; otherwise it has
-// ended and is out of everything. turns is where a turn was taken for it, nil when none was.
-func (c *Conn) serve(turns chan struct{}) (rests bool) {
+// ended and is out of everything. held is the turn that it got for that.
+func (c *Conn) serve(held claim) (rests bool) {
 	readers := &c.env.readers
 	r := readers.get(&c.sock)
-	c.reader, r.turns = r, turns
+	c.reader, r.held = r, held
 	defer func() {
 		if !rests {
 			c.leave(r)
@@ -84,7 +84,7 @@ func (c *Conn) rest() bool {
 // wake makes c be served if it rests. Whoever closes its descriptor, or makes its reads fail, does that first.
 func (c *Conn) wake() {
 	if c.resting.CompareAndSwap(true, false) {
-		c.env.run(c, nil)
+		c.env.run(c, noTurn)
 	}
 }
 

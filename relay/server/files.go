@@ -65,18 +65,22 @@ func (b *fileBudget) enter(c *countedConn) (end func(), ok bool) {
 	return end, true
 }
 
-// limit returns l, which turns connections away when half of the reserve is used up.
-func (b *fileBudget) limit(l net.Listener) net.Listener { return &limitListener{l, b} }
+// limit returns l, which turns connections away when half of the reserve is used up. It calls breathe before each: those who are there come first.
+func (b *fileBudget) limit(l net.Listener, breathe func()) net.Listener {
+	return &limitListener{l, b, breathe}
+}
 
 type limitListener struct {
 	net.Listener
-	budget *fileBudget
+	budget  *fileBudget
+	breathe func()
 }
 
 const full = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 func (l *limitListener) Accept() (net.Conn, error) {
 	for {
+		l.breathe()
 		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err

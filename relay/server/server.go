@@ -142,7 +142,7 @@ func (s *Server) openRevocations() error {
 }
 
 // Serve serves the public interface on l too, until Close.
-func (s *Server) Serve(l net.Listener) { s.serve(s.public, s.files.limit(l)) }
+func (s *Server) Serve(l net.Listener) { s.serve(s.public, s.files.limit(l, s.env.Breathe)) }
 
 func (s *Server) serve(h *http.Server, l net.Listener) {
 	s.loops.Go(func() {
