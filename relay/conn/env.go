@@ -111,6 +111,9 @@ func (e *Env) run(c *Conn, held claim) {
 		}()
 		defer e.catch()
 		rests = c.serve(held)
+		if held == goneTurn {
+			e.Breathe()
+		}
 	}()
 }
 

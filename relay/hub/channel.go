@@ -3,6 +3,7 @@ package hub
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"mediawiki-websocket/relay/engine"
 )
@@ -123,8 +124,11 @@ func (ch *channel) addFor(frame []byte, to []*Member) {
 // roomPool holds memory for the members that items are for.
 var roomPool = sync.Pool{New: func() any { return new([]*Member) }}
 
-// breath is how many writes go by before others are let in: some 0.1 ms.
-const breath = 64
+// Others are let in when sending has taken so long, which is looked at every so many writes.
+const (
+	breathAfter = time.Millisecond
+	breathEvery = 64
+)
 
 // send gives all items to give, for d, and returns how many messages that were.
 func (ch *channel) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
@@ -151,8 +155,8 @@ func (ch *channel) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
 
 func (it *item) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
 	for i, m := range it.to {
-		if i%breath == breath-1 && d.Breathe != nil {
-			d.Breathe()
+		if i%breathEvery == breathEvery-1 {
+			d.breathe()
 		}
 		if len(it.skip) > 0 && slices.Contains(it.skip, m) {
 			continue

@@ -3,6 +3,7 @@ package hub
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"mediawiki-websocket/relay/engine"
 )
@@ -28,6 +29,7 @@ type Delivery struct {
 	dirty    *dirtyList
 	bytes    int
 	count    uint64
+	breathed time.Time
 }
 
 // NewDelivery returns a delivery for what origin sends; origin may be nil.
@@ -139,6 +141,14 @@ func (d *Delivery) Queue(out Outbox, frame []byte) {
 	d.dirty.list = append(d.dirty.list, out)
 }
 
+// breathe lets others in when it is time to.
+func (d *Delivery) breathe() {
+	if d.Breathe != nil && time.Since(d.breathed) > breathAfter {
+		d.Breathe()
+		d.breathed = time.Now()
+	}
+}
+
 // Pace flushes when much is waiting. It is for the moments between messages.
 func (d *Delivery) Pace() {
 	if d.bytes >= flushBytes {
@@ -148,6 +158,9 @@ func (d *Delivery) Pace() {
 
 // Flush writes what waits because of this delivery.
 func (d *Delivery) Flush() {
+	if len(d.channels) > 0 {
+		d.breathed = time.Now()
+	}
 	give := d.Queue
 	if len(d.channels) == 1 { // nobody can get more than these messages: they need not be queued first
 		give = Outbox.Send

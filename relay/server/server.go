@@ -50,6 +50,7 @@ type Server struct {
 	metrics http.Handler
 
 	publishes conn.Quotas
+	door      door
 
 	public, control *http.Server
 	lock            *os.File
@@ -69,7 +70,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
 	if broken != nil {
 		log.Warn("the file of registered wikis was broken and is set aside; the wikis will register again", "file", cfg.State+".bad", "error", broken)
 	}
-	s := &Server{cfg: cfg, log: log, warn: &sampler{log: log}, started: time.Now(), stop: make(chan struct{}), failed: make(chan error, 3)}
+	s := &Server{cfg: cfg, log: log, warn: &sampler{log: log}, started: time.Now(), stop: make(chan struct{}), door: newDoor(), failed: make(chan error, 3)}
 	s.auth = &auth.Auth{Wikis: wikis, Open: cfg.Open}
 	s.engine, s.hub, s.files = engine.NewMemory(), hub.New(), newFileBudget()
 	s.env = &conn.Env{Limits: cfg.Limits, Auth: s.auth, Hub: s.hub, Engine: s.engine, Log: log, Warn: s.warn.warn, Capacity: s.files.sockets()}
@@ -142,7 +143,9 @@ func (s *Server) openRevocations() error {
 }
 
 // Serve serves the public interface on l too, until Close.
-func (s *Server) Serve(l net.Listener) { s.serve(s.public, s.files.limit(l, s.env.Breathe)) }
+func (s *Server) Serve(l net.Listener) {
+	s.serve(s.public, s.files.limit(l, func() { s.env.Breathe(); s.door.wait() }))
+}
 
 func (s *Server) serve(h *http.Server, l net.Listener) {
 	s.loops.Go(func() {
