@@ -68,7 +68,9 @@ pages and scripts that are connected to it.
   --config FILE       JSON; its keys are these flags (listen, tlsCert, tlsKey, control, state,
                       log, open), drainSeconds, wikis, and limits:
                       frameBytes publishBytes typeBytes clientBytes outboxBytes types clients
-                      recipients publishBatch depth fragments connectSeconds
+                      recipients publishBatch depth fragments compressBytes (0: messages
+                      are not compressed; else those of so many bytes and more are, for
+                      whoever can inflate them) connectSeconds
                       messageSeconds pingSeconds pingTimeoutSeconds writeSeconds, and the
                       rates bytes… messages… commands… pings… of a connection and
                       wikiPublishes… wikiMessages… of a wiki, each with …PerSecond and

@@ -47,17 +47,31 @@ func TestEveryLimitCanBeSet(t *testing.T) {
 		"depth":9,"outboxBytes":10,"connectSeconds":0.5,"pingSeconds":12,"pingTimeoutSeconds":13,"writeSeconds":14,"drainSeconds":15,
 		"fragments":16,"messageSeconds":17,"bytesPerSecond":18,"bytesBurst":19,"messagesPerSecond":20,"messagesBurst":21,"commandsPerSecond":22,
 		"commandsBurst":23,"pingsPerSecond":0.5,"pingsBurst":25,
-		"wikiPublishesPerSecond":26,"wikiPublishesBurst":27,"wikiMessagesPerSecond":28,"wikiMessagesBurst":29}`), 0o600)
+		"wikiPublishesPerSecond":26,"wikiPublishesBurst":27,"wikiMessagesPerSecond":28,"wikiMessagesBurst":29,"compressBytes":30}`), 0o600)
 	c := parse(t, nil, "--config", file)
 	want := conn.Limits{
 		Limits:      wire.Limits{FrameBytes: 1, PublishBytes: 2, TypeBytes: 3, ClientBytes: 4, Types: 5, Clients: 6, Recipients: 7, PublishBatch: 8, Depth: 9},
-		OutboxBytes: 10, Fragments: 16, ConnectTimeout: time.Second / 2, MessageTimeout: 17 * time.Second, PingInterval: 12 * time.Second,
+		OutboxBytes: 10, CompressBytes: 30, Fragments: 16, ConnectTimeout: time.Second / 2, MessageTimeout: 17 * time.Second, PingInterval: 12 * time.Second,
 		PingTimeout: 13 * time.Second, WriteTimeout: 14 * time.Second,
 		Bytes: conn.Rate{PerSecond: 18, Burst: 19}, Messages: conn.Rate{PerSecond: 20, Burst: 21}, Commands: conn.Rate{PerSecond: 22, Burst: 23},
 		Pings: conn.Rate{PerSecond: 0.5, Burst: 25}, WikiPublishes: conn.Rate{PerSecond: 26, Burst: 27}, WikiMessages: conn.Rate{PerSecond: 28, Burst: 29},
 	}
 	if c.Limits != want || c.Drain != 15*time.Second {
 		t.Errorf("%+v %s", c.Limits, c.Drain)
+	}
+}
+
+func TestCompressionIsAWholeNumberFromZero(t *testing.T) {
+	for value, want := range map[string]int{"0": 0, "1": 1, "256": 256, "1073741824": 1 << 30, "-1": -1, "1073741825": -1, "0.5": -1, `"256"`: -1, "true": -1} {
+		file := filepath.Join(t.TempDir(), "config.json")
+		os.WriteFile(file, []byte(`{"open":true,"compressBytes":`+value+`}`), 0o600)
+		c, err := config.Parse([]string{"--config", file}, func(string) string { return "" })
+		switch {
+		case want < 0 && (err == nil || !strings.Contains(err.Error(), `"compressBytes" is not a whole number from 0 to 2^30`)):
+			t.Errorf("%s: %v", value, err)
+		case want >= 0 && (err != nil || c.Limits.CompressBytes != want):
+			t.Errorf("%s: %v", value, err)
+		}
 	}
 }
 

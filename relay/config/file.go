@@ -51,7 +51,8 @@ func (c *Config) set(path, name string, raw json.RawMessage) error {
 	l := &c.Limits
 	texts := map[string]*string{"listen": &c.Listen, "tlsCert": &c.TLSCert, "tlsKey": &c.TLSKey, "control": &c.Control, "state": &c.State, "log": &c.Log}
 	counts := map[string]*int{"frameBytes": &l.FrameBytes, "publishBytes": &l.PublishBytes, "typeBytes": &l.TypeBytes, "clientBytes": &l.ClientBytes,
-		"outboxBytes": &l.OutboxBytes, "types": &l.Types, "clients": &l.Clients, "recipients": &l.Recipients, "publishBatch": &l.PublishBatch, "depth": &l.Depth,
+		"outboxBytes": &l.OutboxBytes, "compressBytes": &l.CompressBytes,
+		"types": &l.Types, "clients": &l.Clients, "recipients": &l.Recipients, "publishBatch": &l.PublishBatch, "depth": &l.Depth,
 		"fragments": &l.Fragments, "bytesBurst": &l.Bytes.Burst, "messagesBurst": &l.Messages.Burst, "commandsBurst": &l.Commands.Burst, "pingsBurst": &l.Pings.Burst,
 		"wikiPublishesBurst": &l.WikiPublishes.Burst, "wikiMessagesBurst": &l.WikiMessages.Burst}
 	rates := map[string]*float64{"bytesPerSecond": &l.Bytes.PerSecond, "messagesPerSecond": &l.Messages.PerSecond, "commandsPerSecond": &l.Commands.PerSecond,
@@ -65,8 +66,12 @@ func (c *Config) set(path, name string, raw json.RawMessage) error {
 		return nil
 	}
 	if field := counts[name]; field != nil {
-		if json.Unmarshal(raw, field) != nil || *field < 1 || *field > 1<<30 {
-			return Fail(ExitUsage, "%s: %q is not a whole number from 1 to 2^30", path, name)
+		least := 1
+		if name == "compressBytes" {
+			least = 0 // not at all
+		}
+		if json.Unmarshal(raw, field) != nil || *field < least || *field > 1<<30 {
+			return Fail(ExitUsage, "%s: %q is not a whole number from %d to 2^30", path, name, least)
 		}
 		return nil
 	}

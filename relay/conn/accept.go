@@ -40,6 +40,10 @@ func Accept(w http.ResponseWriter, r *http.Request, env *Env, id auth.Identity) 
 	h := &hijacker{ResponseWriter: w, conn: c}
 	c.sock.frames.limits = &env.Limits
 	c.sock.env = env
+	if env.Limits.CompressBytes > 0 {
+		h.extensions = agree(r.Header.Values("Sec-WebSocket-Extensions"))
+		c.sock.frames.deflate = h.extensions != ""
+	}
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{Subprotocols: []string{wire.Subprotocol}, InsecureSkipVerify: true})
 	if err != nil {
 		if c.sock.Conn != nil {
@@ -61,12 +65,16 @@ func (unused) Close() error { return nil }
 // hijacker hands the library the connection's socket in place of net/http's connection, and turns the library's refusals into the relay's form.
 type hijacker struct {
 	http.ResponseWriter
-	conn *Conn
-	code int
+	conn       *Conn
+	code       int
+	extensions string // what is agreed on; "": none
 }
 
 func (h *hijacker) WriteHeader(code int) {
 	if h.code = code; code == http.StatusSwitchingProtocols {
+		if h.extensions != "" {
+			h.Header().Set("Sec-WebSocket-Extensions", h.extensions)
+		}
 		h.ResponseWriter.WriteHeader(code)
 	}
 }

@@ -61,6 +61,9 @@ func (c *Conn) start() {
 		sees = func(k engine.Key) bool { return c.env.Auth.Sees(c.identity, k) }
 	}
 	c.member.Init(&c.sock, sees)
+	if c.sock.frames.deflate {
+		c.member.TakeDeflated()
+	}
 	c.env.Hub.SetOwner(&c.member, hub.Owner{Wiki: c.identity.Wiki, User: c.identity.User})
 	c.sock.seen.Store(c.opened)
 	if !c.env.add(c) {

@@ -10,6 +10,7 @@ import (
 const (
 	bitFIN  = 0x80
 	bitsRSV = 0x70
+	bitRSV1 = 0x40
 	bitsOp  = 0x0f
 	bitMask = 0x80
 )
@@ -52,8 +53,9 @@ var (
 // inspector checks the frames of one peer while their bytes come in, before the library sees them: the library looks neither at UTF-8 nor at close
 // reasons, and does not count fragments. It allocates nothing.
 //
-// The relay offers no extension, so that RSV1 is a fault. Should it offer permessage-deflate (RFC 7692), then RSV1 is good on the first frame of a
-// message whose text can only be checked, and whose length only be limited, once it is inflated: not here but where the library's reader is read.
+// Where permessage-deflate is agreed on (RFC 7692), RSV1 is good on the first frame of a text, which can only be checked once it is inflated. The
+// library knows no such bit. To it the frame becomes one of a binary message: those are not spoken, and end such a connection here, so that behind the
+// inspector binary means compressed text.
 type inspector struct {
 	limits *Limits
 
@@ -77,18 +79,23 @@ type inspector struct {
 	code   uint16 // the code
 
 	// For the caller to take back: whether something has begun, and how many pings and pongs, and how many frames of any kind, there were.
-	began bool
-	pings int32
-	ended int32
+	began   bool
+	deflate bool // permessage-deflate is agreed on
+	pings   int32
+	ended   int32
 }
 
 // look takes the next bytes and returns how many of them are in order, and what is wrong with the one behind. That one is always needed to complete
-// something: who is given only those in order waits for more. Of what follows a close frame nothing is in order, and that is no fault.
+// something: who is given only those in order waits for more. Of what follows a close frame nothing is in order, and that is no fault. The first byte of
+// a compressed message is changed.
 func (i *inspector) look(p []byte) (n int, fault *wire.Close) {
 	for n < len(p) && !i.closed {
 		if i.left == 0 {
 			if fault = i.next(p[n]); fault != nil {
 				return n, fault
+			}
+			if i.have == 1 && p[n]&bitRSV1 != 0 {
+				p[n] = p[n]&bitFIN | opBinary
 			}
 			n++
 			continue
@@ -136,8 +143,9 @@ func (i *inspector) next(b byte) *wire.Close {
 
 func (i *inspector) first(b byte) *wire.Close {
 	i.fin, i.op = b&bitFIN != 0, b&bitsOp
+	deflated := b&bitsRSV == bitRSV1 && i.deflate && (i.op == opText || i.op == opBinary)
 	switch {
-	case b&bitsRSV != 0:
+	case b&bitsRSV != 0 && !deflated:
 		return faultReserved
 	case i.op > opPong || i.op > opBinary && i.op < opControl:
 		return faultOpcode
@@ -153,8 +161,10 @@ func (i *inspector) first(b byte) *wire.Close {
 		return faultNothing
 	case i.op != opContinuation && i.frames > 0:
 		return faultUnfinished
+	case i.op == opBinary && i.deflate:
+		return &wire.CloseBadProtocol
 	case i.op != opContinuation:
-		i.text, i.size = i.op == opText, 0
+		i.text, i.size = i.op == opText && !deflated, 0
 	}
 	if i.frames++; int(i.frames) > i.limits.Fragments {
 		return &wire.CloseFragments

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -38,7 +39,12 @@ func testLimits() *Limits {
 
 // inspectIn gives p to a new inspector in pieces of the given lengths, the rest at once.
 func inspectIn(p []byte, pieces ...int) (n int, fault *wire.Close, i *inspector) {
-	i = &inspector{limits: testLimits()}
+	return inspectAs(false, p, pieces...)
+}
+
+// inspectAs is inspectIn with permessage-deflate agreed on or not. It changes p then.
+func inspectAs(deflate bool, p []byte, pieces ...int) (n int, fault *wire.Close, i *inspector) {
+	i = &inspector{limits: testLimits(), deflate: deflate}
 	for _, k := range append(pieces, len(p)) {
 		k = min(k, len(p)-n)
 		at, fault := i.look(p[n : n+k])
@@ -51,7 +57,7 @@ func inspectIn(p []byte, pieces ...int) (n int, fault *wire.Close, i *inspector)
 
 // reference is the inspector as it would be written if all were there at once. It returns how many bytes are in order, and the code of the fault
 // that is behind them, 0 for none.
-func reference(p []byte, l *Limits) (int, int) {
+func reference(p []byte, l *Limits, deflate bool) (int, int) {
 	var message []byte
 	frames, text := 0, false
 	for at := 0; at < len(p); {
@@ -59,11 +65,13 @@ func reference(p []byte, l *Limits) (int, int) {
 		fin, op := b>>7 == 1, b&15
 		control := op > 7
 		switch {
-		case b&0x70 != 0, op > 2 && op < 8, op > 10, control && !fin, !control && (op == 0) != (frames > 0):
+		case b&0x70 != 0 && !(deflate && b&0x70 == 0x40 && (op == 1 || op == 2)), op > 2 && op < 8, op > 10, control && !fin, !control && (op == 0) != (frames > 0):
 			return at, 1002
+		case deflate && op == 2:
+			return at, 4500
 		case !control:
 			if op > 0 {
-				text, message = op == 1, nil
+				text, message = op == 1 && b&0x70 == 0, nil
 			}
 			if frames++; frames > l.Fragments {
 				return at, 1008
@@ -184,15 +192,16 @@ func FuzzInspector(f *testing.F) {
 		for rest := len(p); rest > 0; rest -= pieces[len(pieces)-1] {
 			pieces = append(pieces, 1+random.IntN(min(rest, 1+random.IntN(20))))
 		}
-		wantAt, wantCode := reference(p, testLimits())
-		for _, pieces := range [][]int{nil, pieces} {
-			at, fault, i := inspectIn(p, pieces...)
+		for k, pieces := range [][]int{nil, pieces, nil, pieces} {
+			deflate := k > 1
+			wantAt, wantCode := reference(p, testLimits(), deflate)
+			at, fault, i := inspectAs(deflate, bytes.Clone(p), pieces...)
 			code := 0
 			if fault != nil {
 				code = fault.Code
 			}
 			if at != wantAt || code != wantCode {
-				t.Fatalf("in pieces of %v: %d at %d, want %d at %d\n% x", pieces, code, at, wantCode, wantAt, p)
+				t.Fatalf("in pieces of %v, deflate %t: %d at %d, want %d at %d\n% x", pieces, deflate, code, at, wantCode, wantAt, p)
 			}
 			if fault == nil && !i.closed && at != len(p) {
 				t.Fatalf("in pieces of %v: %d of %d bytes in order, and nothing wrong", pieces, at, len(p))

@@ -10,6 +10,7 @@ import (
 type Limits struct {
 	wire.Limits
 	OutboxBytes    int           // bytes waiting for a slow connection, more than PublishBytes, so that one publish cuts nobody off; past it: close 4000
+	CompressBytes  int           // messages of so many bytes and more are compressed for who can inflate them; 0: none, and none are taken
 	Fragments      int           // frames that make up one message; past it: close 1008
 	ConnectTimeout time.Duration // until a connection of mode v1 has said who it is; past it: close 4001
 	MessageTimeout time.Duration // from the first byte of a message to its last; past it: close 1008

@@ -113,18 +113,27 @@ func (c *Conn) read(typ websocket.MessageType, r io.Reader) error {
 	if c.sock.isSealed() {
 		return nil // closing: only the peer's close frame still counts
 	}
+	deflated := typ == websocket.MessageBinary && c.sock.frames.deflate
 	switch {
-	case typ != websocket.MessageText:
-		c.sock.end(wire.CloseBadProtocol)
+	case typ != websocket.MessageText && !deflated:
+		c.finish(wire.CloseBadProtocol)
 	case !c.sock.rates.commands.take(c.env.Limits.Commands, c.sock.seen.Load(), 1):
-		c.sock.end(wire.CloseRateLimited)
-	case c.classic:
-		c.envelope(b)
+		c.finish(wire.CloseRateLimited)
+	case deflated:
+		c.inflated(b)
 	default:
-		c.command(b)
+		c.obeyText(b)
 	}
 	c.reader.delivery.Pace()
 	return nil
+}
+
+func (c *Conn) obeyText(text []byte) {
+	if c.classic {
+		c.envelope(text)
+	} else {
+		c.command(text)
+	}
 }
 
 // linger waits for a peer that is closed for what it has sent to read why.

@@ -239,8 +239,8 @@ func appendUint(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10)
 
 // finish ends the connection behind what is queued.
 func (c *Conn) finish(why wire.Close) {
-	c.sock.end(why)
 	c.reader.delivery.Flush()
+	c.sock.end(why)
 }
 
 // Cut returns a peer's text for the log: shortened, and without the one control character that slog does not escape.

@@ -22,10 +22,10 @@ type channel struct {
 
 // item is messages for the same members.
 type item struct {
-	frames []byte
-	count  int       // of messages
-	to     []*Member // nil: those that are subscribed when it is sent
-	skip   []*Member // but for these
+	forms
+	count int       // of messages
+	to    []*Member // nil: those that are subscribed when it is sent
+	skip  []*Member // but for these
 }
 
 // join adds m, which does not get what has been delivered before.
@@ -94,31 +94,38 @@ func (m *Member) forget(ch *channel) (place int, ok bool) {
 	return place, true
 }
 
-// add appends a message for all that are subscribed when it is sent, but for skip.
-func (ch *channel) add(m *engine.Message, skip []*Member) (bytes int) {
+// add appends a message for all that are subscribed when it is sent, but for skip. made is its frame, when there is one already.
+func (ch *channel) add(m *engine.Message, made forms, skip []*Member) (bytes int) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	if len(ch.subs) == 0 {
 		return 0
 	}
 	if n := len(ch.items); n > 0 {
-		if last := &ch.items[n-1]; last.to == nil && len(last.frames) < flushBytes && slices.Equal(last.skip, skip) {
-			before := len(last.frames)
-			last.frames = appendMessage(last.frames, m)
+		if last := &ch.items[n-1]; last.to == nil && len(last.plain) < flushBytes && slices.Equal(last.skip, skip) {
+			before := len(last.plain)
+			last.plain = appendMessage(last.plain, m)
+			if made.done > 0 && last.done == before {
+				last.deflated, last.done = append(last.deflated, made.deflated...), len(last.plain)
+			}
 			last.count++
-			return len(last.frames) - before
+			return len(last.plain) - before
 		}
 	}
-	frames := appendMessage(nil, m)
-	ch.items = append(ch.items, item{frames: frames, count: 1, skip: skip})
-	return len(frames)
+	if made.plain == nil {
+		made.plain = appendMessage(nil, m)
+	} else { // others have it too, and both forms may be one: what is appended to the item must not go behind it
+		made.plain, made.deflated = slices.Clip(made.plain), slices.Clip(made.deflated)
+	}
+	ch.items = append(ch.items, item{forms: made, count: 1, skip: skip})
+	return len(made.plain)
 }
 
 // addFor appends a message for certain members.
-func (ch *channel) addFor(frame []byte, to []*Member) {
+func (ch *channel) addFor(frame forms, to []*Member) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	ch.items = append(ch.items, item{frames: frame, count: 1, to: to})
+	ch.items = append(ch.items, item{forms: frame, count: 1, to: to})
 }
 
 // roomPool holds memory for the members that items are for.
@@ -153,6 +160,7 @@ func (ch *channel) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
 	return count
 }
 
+// send gives the item to its members. It is compressed for the first of them that takes that, while no lock but that of sending is held.
 func (it *item) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
 	for i, m := range it.to {
 		if i%breathEvery == breathEvery-1 {
@@ -161,7 +169,11 @@ func (it *item) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
 		if len(it.skip) > 0 && slices.Contains(it.skip, m) {
 			continue
 		}
-		give(m.out, it.frames)
+		frames := it.plain
+		if m.deflates {
+			frames = it.packed(d.hub.CompressBytes)
+		}
+		give(m.out, frames)
 		count += uint64(it.count)
 	}
 	return count

@@ -38,17 +38,18 @@ func (h *Hub) NewDelivery(origin *Member) *Delivery { return &Delivery{Origin: o
 // Deliver queues m for everybody who wants it. It writes nothing.
 func (d *Delivery) Deliver(m *engine.Message) {
 	h := d.hub
+	frame := d.ahead(m)
 	h.clientsMu.RLock()
 	defer h.clientsMu.RUnlock()
 	if m.Recipients != nil {
-		d.direct(m)
+		d.direct(m, frame)
 		return
 	}
 	skip := h.senders(m.From, d.Origin)
 	if ch := h.channel(m.Key); ch != nil {
-		d.grew(ch, ch.add(m, skip))
+		d.grew(ch, ch.add(m, frame, skip))
 	}
-	d.toClassic(m, skip)
+	d.toClassic(m, frame, skip)
 }
 
 // senders returns whom a message from a client is not for: those that carry only that client.
@@ -74,21 +75,19 @@ func (d *Delivery) grew(ch *channel, bytes int) {
 	}
 }
 
-func (d *Delivery) toClassic(m *engine.Message, skip []*Member) {
+func (d *Delivery) toClassic(m *engine.Message, frame forms, skip []*Member) {
 	d.hub.classicMu.RLock()
 	defer d.hub.classicMu.RUnlock()
-	var frame []byte
 	for _, member := range d.hub.classic {
 		if member != d.Origin && member.sees(m.Key) && !slices.Contains(skip, member) {
-			frame = d.give(member, m, frame)
+			d.give(member, m, &frame)
 		}
 	}
-	d.bytes += len(frame)
+	d.bytes += len(frame.plain)
 }
 
 // direct delivers a message that names its recipients.
-func (d *Delivery) direct(m *engine.Message) {
-	var frame []byte
+func (d *Delivery) direct(m *engine.Message, frame forms) {
 	var subscribers []*Member
 	ch := d.hub.channel(m.Key)
 	done := make(map[*Member]bool, len(m.Recipients))
@@ -99,29 +98,32 @@ func (d *Delivery) direct(m *engine.Message) {
 			}
 			done[member] = true
 			if member.sees != nil && member.sees(m.Key) {
-				frame = d.give(member, m, frame)
+				d.give(member, m, &frame)
 			} else if ch != nil && member.in(ch) {
 				subscribers = append(subscribers, member)
 			}
 		}
 	}
 	if len(subscribers) > 0 {
-		if frame == nil {
-			frame = appendMessage(nil, m)
+		if frame.plain == nil {
+			frame.plain = appendMessage(nil, m)
 		}
 		ch.addFor(frame, subscribers)
-		d.grew(ch, len(frame))
+		d.grew(ch, len(frame.plain))
 	}
 }
 
-// give queues m for member, and returns m's frame, which the first receiver has made.
-func (d *Delivery) give(member *Member, m *engine.Message, frame []byte) []byte {
-	if frame == nil {
-		frame = appendMessage(nil, m)
+// give queues m for member. Its frame is made for the first receiver. Who takes compressed ones, but has come since ahead looked, gets a plain one.
+func (d *Delivery) give(member *Member, m *engine.Message, frame *forms) {
+	if frame.plain == nil {
+		frame.plain = appendMessage(nil, m)
 	}
 	d.count++
-	d.Queue(member.out, frame)
-	return frame
+	if member.deflates && frame.done > 0 {
+		d.Queue(member.out, frame.deflated)
+	} else {
+		d.Queue(member.out, frame.plain)
+	}
 }
 
 // Reply queues a frame for the connection that is being served.

@@ -31,12 +31,13 @@ type Member struct {
 	mu   sync.Mutex
 	subs []subscription
 
-	place   int      // in Hub.classic, -1 outside; guarded by classicMu
 	clients []string // guarded by Hub.clientsMu
 	sole    string   // the only client, "" when there are none or several; guarded by Hub.clientsMu
 	owner   Owner    // guarded by Hub.clientsMu
 
-	out Outbox // all that fan-out needs of a member
+	place    int32 // in Hub.classic, -1 outside; guarded by classicMu
+	deflates bool  // it takes compressed frames; with out all that fan-out needs of a member
+	out      Outbox
 }
 
 // subscription is the place of a member in a channel. It changes only under the locks of both.
@@ -55,6 +56,9 @@ func NewMember(out Outbox, sees func(engine.Key) bool) *Member {
 // Init makes m what [NewMember] returns.
 func (m *Member) Init(out Outbox, sees func(engine.Key) bool) { m.out, m.sees, m.place = out, sees, -1 }
 
+// TakeDeflated says that m takes frames that are compressed by permessage-deflate without context takeover. It comes before m's first key and client.
+func (m *Member) TakeDeflated() { m.deflates = true }
+
 const stripes = 64
 
 type stripe struct {
@@ -65,6 +69,9 @@ type stripe struct {
 // Hub is the connections of this relay by what they want. The locks are taken in the order channel.sending, clientsMu, stripe.mu, channel.mu,
 // classicMu, Member.mu.
 type Hub struct {
+	// CompressBytes is how long messages are that are compressed for members that take that, at least. It is set before any member comes.
+	CompressBytes int
+
 	seed      maphash.Seed
 	stripes   [stripes]stripe
 	delivered atomic.Uint64
@@ -75,6 +82,8 @@ type Hub struct {
 
 	classicMu sync.RWMutex
 	classic   []*Member
+
+	classicDeflates atomic.Int32 // members of classic that take compressed frames
 }
 
 // New returns an empty hub.
@@ -176,8 +185,11 @@ func (h *Hub) joinClassic(m *Member) {
 	h.classicMu.Lock()
 	defer h.classicMu.Unlock()
 	if m.sees != nil && m.place < 0 {
-		m.place = len(h.classic)
+		m.place = int32(len(h.classic))
 		h.classic = append(h.classic, m)
+		if m.deflates {
+			h.classicDeflates.Add(1)
+		}
 	}
 }
 
@@ -197,6 +209,9 @@ func (h *Hub) Drop(m *Member) {
 		h.classic[m.place].place = m.place
 		h.classic[last] = nil
 		h.classic, m.place = h.classic[:last], -1
+		if m.deflates {
+			h.classicDeflates.Add(-1)
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func (r *Relay) TryDial(url, subprotocol string, headers ...string) (*websocket.
 	if strings.HasPrefix(url, "/") {
 		url = "ws://relay" + url
 	}
-	options := &websocket.DialOptions{HTTPClient: r.client, HTTPHeader: make(http.Header)}
+	options := &websocket.DialOptions{HTTPClient: r.client, HTTPHeader: make(http.Header), CompressionMode: r.Deflate, CompressionThreshold: 1}
 	if r.Mute {
 		options.OnPingReceived = func(context.Context, []byte) bool { return false }
 	}

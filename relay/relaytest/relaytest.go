@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/golang-jwt/jwt/v5"
 
 	"mediawiki-websocket/relay/auth"
@@ -78,7 +79,8 @@ type Relay struct {
 	*server.Server
 	Control string // path of its control socket
 	Log     *Log
-	Mute    bool // connections that are dialled from now on do not answer pings
+	Mute    bool                      // connections that are dialled from now on do not answer pings
+	Deflate websocket.CompressionMode // what they offer
 
 	pipe     *pipeListener
 	client   *http.Client

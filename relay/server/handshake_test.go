@@ -97,7 +97,7 @@ func TestHandshakesThatAreGood(t *testing.T) {
 	}
 }
 
-// The relay offers no extension; what is not offered must not be answered, nor used (RFC 6455, section 9.1, and RFC 7692).
+// A relay that is not set up for it agrees on no extension; what is not agreed on must not be answered, nor used (RFC 6455, section 9.1, and RFC 7692).
 func TestNoExtensionIsAgreedOn(t *testing.T) {
 	r := relaytest.Start(t, farm)
 	for _, offer := range []string{"permessage-deflate", "permessage-deflate; client_max_window_bits",

@@ -73,6 +73,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, warn: &sampler{log: log}, started: time.Now(), stop: make(chan struct{}), door: newDoor(), failed: make(chan error, 3)}
 	s.auth = &auth.Auth{Wikis: wikis, Open: cfg.Open}
 	s.engine, s.hub, s.files = engine.NewMemory(), hub.New(), newFileBudget()
+	s.hub.CompressBytes = cfg.Limits.CompressBytes
 	s.env = &conn.Env{Limits: cfg.Limits, Auth: s.auth, Hub: s.hub, Engine: s.engine, Log: log, Warn: s.warn.warn, Capacity: s.files.sockets()}
 	s.metrics = s.newMetrics()
 	s.public, s.control = s.httpServer(s.routes(false)), s.httpServer(s.routes(true))

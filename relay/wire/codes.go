@@ -40,6 +40,7 @@ var (
 	CloseNormal       = Close{1000, ""}
 	CloseGoingAway    = Close{1001, "relay going away"}
 	CloseNotUTF8      = Close{1007, "not UTF-8"}
+	CloseBadDeflate   = Close{1007, "broken compression"}
 	CloseFragments    = Close{1008, "too many fragments"}
 	CloseIncomplete   = Close{1008, "message not complete in time"}
 	CloseTooLarge     = Close{1009, "frame too large"}

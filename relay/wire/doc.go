@@ -72,7 +72,11 @@
 // Besides the sizes of [Limits] a relay bounds what comes in. Whoever sends messages too fast has them refused with "rate-limited", by the relay's
 // limit for a connection or the wiki's for a user, and is closed with 4003 when that does not help; so is who sends too many bytes, frames or pings.
 // A frame that breaks RFC 6455 ends the connection with 1002, which names the rule; text or a close reason that is not UTF-8 with 1007, as soon as
-// that shows; a message of too many fragments, or one that is not complete in time, with 1008; one too large with 1009. No extension is agreed on.
+// that shows; a message of too many fragments, or one that is not complete in time, with 1008; one too large, before or after it is inflated, with 1009.
+//
+// A relay that is set up for it agrees on permessage-deflate (RFC 7692), without context takeover in either direction and with a window of 32 KiB. It
+// then compresses messages of some size, and no replies; the client may compress what it likes. A message that cannot be inflated ends the connection
+// with 1007, and the bytes that it becomes count against the limits too. No other extension is agreed on.
 //
 // When the relay is more than three quarters full a wiki that has its share of the connections or more gets "unavailable" and 1013, and a handshake
 // that finds no room at all 503 with Retry-After. Sockets that have not said who they are may have a quarter of the room; the oldest end with 4001.
