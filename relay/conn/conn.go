@@ -100,55 +100,6 @@ func (c *Conn) Reconnect(after time.Duration) {
 	}
 }
 
-// sweep does what is due at now.
-func (c *Conn) sweep(now time.Time) {
-	l, at := &c.env.Limits, now.UnixNano()
-	since := func(then int64) time.Duration { return time.Duration(at - then) }
-	silent := since(c.sock.seen.Load())
-	if sealed := c.sock.tend(silent); sealed != 0 {
-		if since(sealed) >= l.WriteTimeout {
-			c.sock.abort()
-		}
-		return
-	}
-	connected, expires, warn := c.due(now)
-	begun := c.sock.begun.Load()
-	switch {
-	case begun != 0 && since(begun) >= l.MessageTimeout:
-		c.sock.end(wire.CloseIncomplete)
-	case !connected && since(c.opened) >= l.ConnectTimeout:
-		c.sock.end(wire.CloseNoConnect)
-	case silent >= l.PingTimeout:
-		c.sock.end(wire.ClosePingTimeout)
-	case !expires.IsZero() && !now.Before(expires.Add(expireHold)):
-		c.sock.end(wire.CloseUnauthorized)
-	case silent >= l.PingInterval && since(c.pinged) >= l.PingInterval:
-		c.pinged = at
-		c.sock.Send(hub.Ping)
-	}
-	c.sweepGrants(now)
-	if warn {
-		left := max(0, expires.Sub(now)+time.Second-1)
-		c.say(`{"op":"expire","seconds":`, uint64(left/time.Second), "}")
-	}
-}
-
-// due returns whether the connection is connected, when its token runs out, and whether now is the moment to say so.
-func (c *Conn) due(now time.Time) (connected bool, expires time.Time, warn bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	expires = c.identity.Expires
-	if expires.IsZero() || c.classic {
-		return c.connected, expires, false
-	}
-	if of := expires.UnixNano(); of != c.warnOf {
-		c.warnOf, c.warnAt = of, warnTime(now, c.identity.Issued, expires).Add(-c.env.SweepEvery()).UnixNano()
-	}
-	warn = !c.warned && now.UnixNano() >= c.warnAt
-	c.warned = c.warned || warn
-	return c.connected, expires, warn
-}
-
 // warnTime chooses at random when the client of a token is told to refresh it: many pages may have one token, from a cache, and must not all ask the
 // wiki at once.
 func warnTime(now, issued, expires time.Time) time.Time {

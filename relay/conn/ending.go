@@ -36,6 +36,7 @@ func (s *socket) seal(c wire.Close) bool {
 func (s *socket) sealAs(c wire.Close) {
 	s.sealed = true
 	s.farewell().verdict, s.last.sealed = c, time.Now().UnixNano()
+	s.stir()
 }
 
 // isSealed reports whether a close frame is queued or has been written.
@@ -116,6 +117,7 @@ func (s *socket) tryRest(watch func() bool) bool {
 func (s *socket) stay(p []byte) (int, error) {
 	s.mu.Lock()
 	s.staying = true
+	s.stir()
 	s.mu.Unlock()
 	n, err := s.Conn.Read(p)
 	s.mu.Lock()

@@ -106,6 +106,7 @@ func (r *reader) receive(p []byte) (n int, err error) {
 		r.begun.Store(0)
 	case r.frames.began:
 		r.begun.Store(now)
+		r.stir()
 	}
 	r.frames.began = false
 	if r.frames.closed && n == 0 {

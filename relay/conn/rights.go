@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -53,11 +54,14 @@ func (c *Conn) setGrant(t string, g *grant) {
 		c.granted = make(map[string]*grant)
 	}
 	c.granted[t] = g
+	c.sock.stir()
 }
 
-// sweepGrants asks for new subscription tokens in time, and ends the subscriptions whose token has run out.
-func (c *Conn) sweepGrants(now time.Time) {
+// sweepGrants asks for new subscription tokens in time, and ends the subscriptions whose token has run out. It returns when the next one is due, in Unix
+// nanoseconds.
+func (c *Conn) sweepGrants(now time.Time) (next int64) {
 	var warn, end []string
+	next = math.MaxInt64
 	c.mu.Lock()
 	for t, g := range c.granted {
 		switch {
@@ -67,10 +71,13 @@ func (c *Conn) sweepGrants(now time.Time) {
 			g.warned = true
 			warn = append(warn, t)
 		}
+		if next = min(next, g.Expires.Add(expireHold).UnixNano()); !g.warned {
+			next = min(next, g.warnAt.UnixNano())
+		}
 	}
 	c.mu.Unlock()
 	if warn == nil && end == nil {
-		return
+		return next
 	}
 	for _, t := range warn {
 		c.tell(wire.OpExpire, t)
@@ -80,6 +87,7 @@ func (c *Conn) sweepGrants(now time.Time) {
 			c.endGrant(k, func(g *grant) bool { return !now.Before(g.Expires.Add(expireHold)) })
 		}
 	}
+	return next
 }
 
 // tell sends a frame that is about a type.

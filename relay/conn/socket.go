@@ -48,6 +48,7 @@ type socket struct {
 	owner *Conn // to be woken when its descriptor is closed; nil: it keeps a goroutine
 
 	seen   atomic.Int64 // time of the last Read that got something, in Unix nanoseconds
+	calm   atomic.Int64 // until when the sweeper has nothing to do, in Unix nanoseconds
 	begun  atomic.Int64 // time when what the peer has not completed yet began, a message or a frame; 0: nothing
 	prefix []byte       // read by net/http before the hijack; the reader's own, as what follows
 	broken bool         // the last Read failed

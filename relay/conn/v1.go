@@ -94,6 +94,7 @@ func (c *Conn) connect(cmd *codec.Command) *wire.Error {
 	c.mu.Lock()
 	c.identity, c.connected = &id, true
 	c.mu.Unlock()
+	c.sock.stir()
 	if c.env.Auth.Revoked(&id) { // meanwhile
 		c.finish(wire.CloseUnauthorized)
 		return nil
@@ -211,6 +212,7 @@ func (c *Conn) refresh(cmd *codec.Command) *wire.Error {
 	c.mu.Lock()
 	c.identity, c.warned = &id, false
 	c.mu.Unlock()
+	c.sock.stir()
 	if c.env.Auth.Revoked(&id) { // meanwhile
 		c.finish(wire.CloseUnauthorized)
 		return nil
