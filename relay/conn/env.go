@@ -101,20 +101,17 @@ func (e *Env) canPoll() bool {
 }
 
 // run serves c in a goroutine of its own, which ends when the connection rests or ends.
-func (e *Env) run(c *Conn, held claim) {
-	go func() {
-		rests := false
-		defer func() {
-			if !rests {
-				e.wg.Done()
-			}
-		}()
-		defer e.catch()
-		rests = c.serve(held)
-		if held == goneTurn {
-			e.Breathe()
+func (e *Env) run(c *Conn, held claim) { go e.serve(c, held) }
+
+func (e *Env) serve(c *Conn, held claim) {
+	rests := false
+	defer func() {
+		if !rests {
+			e.wg.Done()
 		}
 	}()
+	defer e.catch()
+	rests = c.serve(held)
 }
 
 // Shut lets no more connections in.

@@ -99,7 +99,7 @@ func (r *reader) receive(p []byte) (n int, err error) {
 		return 0, err
 	}
 	now := time.Now().UnixNano()
-	r.noteWake(now, r.seen.Swap(now))
+	r.noteHurry(now, r.seen.Swap(now))
 	n = r.vet(p[:n], now)
 	switch {
 	case r.frames.resting():

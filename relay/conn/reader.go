@@ -97,7 +97,10 @@ func (rs *readers) get(s *socket) *reader {
 // put takes r back. One of which the library is not certainly between two messages is not fit for another connection.
 func (rs *readers) put(r *reader) {
 	fit := r.raw != nil && !r.spoiled && r.in.Buffered() == 0
-	r.yield()
+	if r.held == readTurn { // who buries goes on with the next
+		r.yield()
+	}
+	r.held = noTurn
 	r.socket, r.raw, r.delivery.Origin = nil, nil, nil
 	if fit {
 		select {
@@ -118,11 +121,16 @@ func (r *reader) lend(s *socket, m *hub.Member) error {
 
 // yield gives up r's turn: who waits for its peer must not keep other connections from being read.
 func (r *reader) yield() {
-	if r.held != noTurn {
-		r.env.turns.release(r.held)
-		r.held = noTurn
-		r.env.dispatch()
+	switch r.held {
+	case noTurn:
+		return
+	case readTurn:
+		r.env.turns.release()
+	case goneTurn:
+		r.env.turns.relieve()
 	}
+	r.held = noTurn
+	r.env.dispatch()
 }
 
 // fetch reads what has come. When nothing has, it waits only in the middle of a message or a frame, or for a connection that keeps its goroutine.
@@ -151,17 +159,17 @@ func (r *reader) fetch(p []byte) (int, error) {
 	return n, err
 }
 
-// noteWake looks, when the first bytes have come since r was lent, whether the connection is one of those that always have more to say.
-func (r *reader) noteWake(now, last int64) {
-	if r.woken {
-		return
+// noteHurry looks, when something has come, whether the connection is one of those that always have more to say.
+func (r *reader) noteHurry(now, last int64) {
+	switch {
+	case time.Duration(now-last) > stayWithin:
+		r.quick, r.stays = 0, false
+	case !r.woken:
+		if r.quick++; r.quick >= stayTimes {
+			r.quick, r.stays = stayTimes, true
+		}
 	}
 	r.woken = true
-	if time.Duration(now-last) > stayWithin {
-		r.quick = 0
-	} else if r.quick++; r.quick >= stayTimes {
-		r.quick, r.stays = stayTimes, true
-	}
 }
 
 // SetDeadline does nothing: the library calls it once, at the handshake.

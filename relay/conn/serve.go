@@ -40,8 +40,7 @@ func (c *Conn) serve(held claim) (rests bool) {
 			c.reader, r.stays = r, true
 		}
 	}
-	r.yield()
-	c.linger()
+	c.linger(r)
 	return false
 }
 
@@ -137,8 +136,9 @@ func (c *Conn) obeyText(text []byte) {
 }
 
 // linger waits for a peer that is closed for what it has sent to read why.
-func (c *Conn) linger() {
+func (c *Conn) linger(r *reader) {
 	if c.sock.isSealed() && !c.sock.broken && (!c.sock.frames.closed || c.sock.rude.Load()) {
+		r.yield()
 		c.sock.linger()
 	}
 }

@@ -5,11 +5,6 @@ import (
 	"sync"
 )
 
-const (
-	goneMost = 2 // connections of peers that have gone are taken apart so many at once,
-	goneEach = 8 // and of so many connections that want to be read one is of those, if there are any
-)
-
 // readMost is how many connections are read at once, without those that wait for their peer in the middle of a message: enough to keep the processors busy.
 // More would only let whoever comes next wait for longer.
 var readMost = max(8, 4*runtime.GOMAXPROCS(0))
@@ -27,8 +22,9 @@ const (
 type turns struct {
 	mu          sync.Mutex
 	ready, gone []*Conn
-	held        [goneTurn + 1]int
-	count       uint
+	reading     int  // turns that are held
+	burying     bool // somebody takes those apart that have gone,
+	shift       uint // in this shift
 }
 
 // wake puts a connection that rests in the queue.
@@ -45,24 +41,47 @@ func (t *turns) wake(c *Conn, gone bool) {
 	}
 }
 
-// next returns whose turn it is, or nil.
-func (t *turns) next() (*Conn, claim) {
+// next returns who is to be read now, or nil.
+func (t *turns) next() *Conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.held[readTurn]+t.held[goneTurn] >= readMost {
-		return nil, noTurn
+	if len(t.ready) == 0 || t.reading >= readMost {
+		return nil
 	}
-	t.count++
-	mayGo := len(t.gone) > 0 && t.held[goneTurn] < goneMost
-	if len(t.ready) > 0 && (!mayGo || t.count%goneEach != 0) {
-		t.held[readTurn]++
-		return shift(&t.ready), readTurn
+	t.reading++
+	return shift(&t.ready)
+}
+
+// bury reports whether somebody must begin to take connections apart whose peers have gone; that is one goroutine.
+func (t *turns) bury() (shift uint, begin bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.gone) == 0 || t.burying {
+		return 0, false
 	}
-	if mayGo {
-		t.held[goneTurn]++
-		return shift(&t.gone), goneTurn
+	t.burying = true
+	return t.shift, true
+}
+
+// nextGone returns the next of them for who began in that shift; nil ends it.
+func (t *turns) nextGone(now uint) *Conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.shift != now {
+		return nil
 	}
-	return nil, noTurn
+	if t.burying = len(t.gone) > 0; !t.burying {
+		return nil
+	}
+	return shift(&t.gone)
+}
+
+// relieve ends the shift of one who has to wait for a peer.
+func (t *turns) relieve() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shift++
+	t.burying = false
 }
 
 func shift(queue *[]*Conn) *Conn {
@@ -74,26 +93,43 @@ func shift(queue *[]*Conn) *Conn {
 	return c
 }
 
-// release gives a turn back; [Env.dispatch] gives it to the next.
-func (t *turns) release(held claim) {
+// release gives a turn back.
+func (t *turns) release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.held[held]--
+	t.reading--
 }
 
 // dispatch serves those whose turn it is.
 func (e *Env) dispatch() {
-	for c, held := e.turns.next(); c != nil; c, held = e.turns.next() {
-		e.run(c, held)
+	for c := e.turns.next(); c != nil; c = e.turns.next() {
+		e.run(c, readTurn)
+	}
+	if shift, begin := e.turns.bury(); begin {
+		go e.bury(shift)
 	}
 }
 
-// Breathe is for whoever has much to do, now and then: it lets others who have something to say be read. The runtime looks at the network only when a
-// processor has nothing else to do, or every ten milliseconds.
-func (e *Env) Breathe() {
+// bury takes connections apart whose peers have gone, and lets all others go first after each: if each had a goroutine that starts the next one, that would
+// run before those who have let others go first.
+func (e *Env) bury(shift uint) {
+	for c := e.turns.nextGone(shift); c != nil; c = e.turns.nextGone(shift) {
+		e.serve(c, goneTurn)
+		e.Breathe()
+	}
+}
+
+// Poll begins to serve those who have something to say. It is for whoever does one thing after another for long: the runtime looks at the network only
+// when a processor has nothing else to do, or every ten milliseconds.
+func (e *Env) Poll() {
 	if p := e.poller.Load(); p != nil {
 		p.poll(e.turns.wake)
 		e.dispatch()
 	}
+}
+
+// Breathe is Poll, and lets all others go on first.
+func (e *Env) Breathe() {
+	e.Poll()
 	runtime.Gosched()
 }

@@ -133,7 +133,7 @@ var roomPool = sync.Pool{New: func() any { return new([]*Member) }}
 
 // Others are let in when sending has taken so long, which is looked at every so many writes.
 const (
-	breathAfter = time.Millisecond
+	breathAfter = 5 * time.Millisecond
 	breathEvery = 64
 )
 

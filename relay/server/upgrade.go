@@ -18,6 +18,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 				"(behind a proxy: pass the Upgrade and Connection headers on)"))
 		return
 	}
+	defer s.env.Poll()
 	defer s.door.enter()()
 	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
 		refuse(w, wire.NewError(wire.BadRequest, "a handshake has no body"))
