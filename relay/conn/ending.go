@@ -98,8 +98,11 @@ func (s *socket) abort() {
 
 // rouse makes the goroutine that serves the connection, which may rest, see that it has ended.
 func (s *socket) rouse() {
-	if s.owner != nil {
-		s.owner.wake()
+	s.mu.Lock()
+	owner := s.owner
+	s.mu.Unlock()
+	if owner != nil {
+		owner.wake()
 	}
 }
 

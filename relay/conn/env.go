@@ -77,7 +77,9 @@ func (e *Env) add(c *Conn) bool {
 	e.number++
 	c.number = e.number
 	if c.sock.fd >= 0 && e.canPoll() {
+		c.sock.mu.Lock() // it may be evicted already
 		c.sock.owner = c
+		c.sock.mu.Unlock()
 	}
 	e.wg.Add(1)
 	if len(c.sock.prefix) > 0 || !c.sock.rests() || !c.rest() {

@@ -13,6 +13,7 @@ const pollEvents = 128 // taken from the kernel at once
 type poller struct {
 	fd   int
 	file *os.File // owns fd
+	raw  syscall.RawConn
 	done sync.WaitGroup
 
 	mu      sync.Mutex
@@ -31,12 +32,11 @@ func openPoller(wake func(*Conn, bool), dispatch func()) (*poller, error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	p := &poller{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
-	raw, err := p.file.SyscallConn()
-	if err != nil {
+	if p.raw, err = p.file.SyscallConn(); err != nil {
 		p.file.Close()
 		return nil, err
 	}
-	p.done.Go(func() { p.loop(raw, wake, dispatch) })
+	p.done.Go(func() { p.loop(wake, dispatch) })
 	return p, nil
 }
 
@@ -45,11 +45,11 @@ func (p *poller) close() {
 	p.done.Wait()
 }
 
-func (p *poller) loop(raw syscall.RawConn, wake func(*Conn, bool), dispatch func()) {
+func (p *poller) loop(wake func(*Conn, bool), dispatch func()) {
 	for {
 		took := false
-		err := raw.Read(func(uintptr) bool {
-			took = p.poll(wake)
+		err := p.raw.Read(func(fd uintptr) bool {
+			took = p.events(int(fd), wake)
 			return took
 		})
 		if err != nil {
@@ -59,10 +59,15 @@ func (p *poller) loop(raw syscall.RawConn, wake func(*Conn, bool), dispatch func
 	}
 }
 
-// poll takes some events, without waiting, and reports whether there were any.
-func (p *poller) poll(wake func(*Conn, bool)) bool {
+// poll takes some events, without waiting, unless the poller is closed.
+func (p *poller) poll(wake func(*Conn, bool)) {
+	p.raw.Control(func(fd uintptr) { p.events(int(fd), wake) })
+}
+
+// events takes some events and reports whether there were any.
+func (p *poller) events(fd int, wake func(*Conn, bool)) bool {
 	var events [pollEvents]syscall.EpollEvent
-	n, _ := syscall.EpollWait(p.fd, events[:], 0) // which fails only when the descriptor is closed, and raw.Read says so
+	n, _ := syscall.EpollWait(fd, events[:], 0) // fails for no reason that waiting would not find again
 	for _, e := range events[:max(n, 0)] {
 		if c := p.take(int(e.Fd), uint32(e.Pad)); c != nil {
 			wake(c, e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0)
@@ -85,7 +90,7 @@ func (p *poller) take(fd int, number uint32) *Conn {
 func (p *poller) watch(c *Conn) error {
 	fd, op := int(c.sock.fd), syscall.EPOLL_CTL_MOD
 	if !c.watched {
-		op, c.watched = syscall.EPOLL_CTL_ADD, true
+		op = syscall.EPOLL_CTL_ADD
 		p.mu.Lock()
 		if fd >= len(p.waiting) {
 			p.waiting = append(p.waiting, make([]*Conn, fd+1-len(p.waiting))...)
@@ -94,14 +99,18 @@ func (p *poller) watch(c *Conn) error {
 		p.mu.Unlock()
 	}
 	e := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: int32(fd), Pad: int32(c.number)}
-	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(p.fd, op, fd, &e))
+	if err := syscall.EpollCtl(p.fd, op, fd, &e); err != nil {
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	c.watched = true
+	return nil
 }
 
 // forget drops what the poller knows of c, which has ended; its descriptor may be another connection's already.
 func (p *poller) forget(c *Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if fd := int(c.sock.fd); c.watched && p.waiting[fd] == c {
+	if fd := int(c.sock.fd); fd >= 0 && fd < len(p.waiting) && p.waiting[fd] == c {
 		p.waiting[fd] = nil
 	}
 }

@@ -9,7 +9,7 @@ type poller struct{}
 
 func openPoller(func(*Conn, bool), func()) (*poller, error) { return nil, errors.ErrUnsupported }
 
-func (*poller) close()                      {}
-func (*poller) poll(func(*Conn, bool)) bool { return false }
-func (*poller) watch(*Conn) error           { return errors.ErrUnsupported }
-func (*poller) forget(*Conn)                {}
+func (*poller) close()                 {}
+func (*poller) poll(func(*Conn, bool)) {}
+func (*poller) watch(*Conn) error      { return errors.ErrUnsupported }
+func (*poller) forget(*Conn)           {}

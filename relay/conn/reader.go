@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -79,11 +80,14 @@ func (h handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // readers are those that are not lent to anybody.
-type readers struct{ free chan *reader }
+type readers struct {
+	free chan *reader
+	lent atomic.Int32
+}
 
 // get returns a reader for s.
 func (rs *readers) get(s *socket) *reader {
-	if !s.rests() {
+	if lent := rs.lent.Add(1); !s.rests() || lent > readersKept { // whoever sends halves of messages must not make many large ones
 		return newReader(s.env, keptBytes)
 	}
 	select {
@@ -96,7 +100,8 @@ func (rs *readers) get(s *socket) *reader {
 
 // put takes r back. One of which the library is not certainly between two messages is not fit for another connection.
 func (rs *readers) put(r *reader) {
-	fit := r.raw != nil && !r.spoiled && r.in.Buffered() == 0
+	rs.lent.Add(-1)
+	fit := r.raw != nil && !r.spoiled && r.in.Buffered() == 0 && r.in.Size() == readBytes
 	if r.held == readTurn { // who buries goes on with the next
 		r.yield()
 	}
@@ -175,16 +180,6 @@ func (r *reader) noteHurry(now, last int64) {
 // SetDeadline does nothing: the library calls it once, at the handshake.
 func (r *reader) SetDeadline(time.Time) error { return nil }
 
-// Close is the library's, as soon as it has answered the peer's close frame. What the peer may have sent behind that is read, or else the kernel would throw
-// the answer away.
-func (r *reader) Close() error {
-	if r.socket == nil {
-		return nil
-	}
-	if r.rude.Load() || plainTCP(r.Conn) != nil {
-		r.delivery.Flush()
-		r.yield()
-		r.linger()
-	}
-	return r.socket.Close()
-}
+// Close is the library's, which may call it from a goroutine of its own when a control frame takes too long to come, and at any later time. It does nothing:
+// whoever serves the connection ends it.
+func (r *reader) Close() error { return nil }

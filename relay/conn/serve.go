@@ -18,10 +18,10 @@ func (c *Conn) serve(held claim) (rests bool) {
 	r := readers.get(&c.sock)
 	c.reader, r.held = r, held
 	defer func() {
+		defer readers.put(r)
 		if !rests {
 			c.leave(r)
 		}
-		readers.put(r)
 	}()
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -40,6 +40,7 @@ func (c *Conn) serve(held claim) (rests bool) {
 			c.reader, r.stays = r, true
 		}
 	}
+	r.delivery.Flush()
 	c.linger(r)
 	return false
 }
@@ -135,9 +136,10 @@ func (c *Conn) obeyText(text []byte) {
 	}
 }
 
-// linger waits for a peer that is closed for what it has sent to read why.
+// linger waits for a peer to read why it was closed, or the answer to its own close frame: behind that it may have sent more, and then the kernel would
+// throw the answer away.
 func (c *Conn) linger(r *reader) {
-	if c.sock.isSealed() && !c.sock.broken && (!c.sock.frames.closed || c.sock.rude.Load()) {
+	if c.sock.isSealed() && !c.sock.broken && (!c.sock.frames.closed || c.sock.rude.Load() || plainTCP(c.sock.Conn) != nil) {
 		r.yield()
 		c.sock.linger()
 	}

@@ -25,6 +25,7 @@ type item struct {
 	forms
 	count int       // of messages
 	to    []*Member // nil: those that are subscribed when it is sent
+	early bool      // to was decided before: some may have left since
 	skip  []*Member // but for these
 }
 
@@ -150,10 +151,13 @@ func (ch *channel) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
 	ch.mu.Lock()
 	items := ch.items
 	ch.items = nil
+	for i := range items {
+		items[i].early = items[i].to != nil
+	}
 	*room = settle(items, ch.subs, (*room)[:0])
 	ch.mu.Unlock()
 	for i := range items {
-		count += items[i].send(d, give)
+		count += items[i].send(ch, d, give)
 	}
 	clear(*room)
 	roomPool.Put(room)
@@ -161,12 +165,12 @@ func (ch *channel) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
 }
 
 // send gives the item to its members. It is compressed for the first of them that takes that, while no lock but that of sending is held.
-func (it *item) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
+func (it *item) send(ch *channel, d *Delivery, give func(Outbox, []byte)) (count uint64) {
 	for i, m := range it.to {
 		if i%breathEvery == breathEvery-1 {
 			d.breathe()
 		}
-		if len(it.skip) > 0 && slices.Contains(it.skip, m) {
+		if len(it.skip) > 0 && slices.Contains(it.skip, m) || it.early && !m.in(ch) {
 			continue
 		}
 		frames := it.plain

@@ -271,3 +271,24 @@ func TestCrowdOfIdsFreesAnothersID(t *testing.T) {
 		t.Error("its owner was refused")
 	}
 }
+
+// Who has left, or was revoked, gets nothing more, whatever had been decided before.
+func TestMemberThatHasLeftStillGetsMessages(t *testing.T) {
+	for name, to := range map[string][]string{"to all": nil, "to it": {"c"}} {
+		t.Run(name, func(t *testing.T) {
+			h, k := hub.New(), engine.Key{Type: "T"}
+			gone, late := new(box), new(box)
+			member, other := hub.NewMember(gone, nil), hub.NewMember(late, nil)
+			h.AddClient(member, "c")
+			h.Join(member, k)
+			d := h.NewDelivery(nil)
+			d.Deliver(message(k, "", to...))
+			h.Join(other, k) // decides who gets what is pending: not itself
+			h.Leave(member, k)
+			d.Flush()
+			if len(gone.written) != 0 || len(late.written) != 0 {
+				t.Errorf("%q for who has left, %q for who has come later", gone.written, late.written)
+			}
+		})
+	}
+}

@@ -246,8 +246,8 @@ func TestCompressedBomb(t *testing.T) {
 	past, _ := messageOf(limit + 1)
 	p.send(mask(textFrame|rsv1, deflated(past)))
 	p.expectClose(1009, "frame too large")
-	p = deflatePeer(t, r)
 	bomb := deflated(strings.Repeat("\x00", 60<<20)) // 1000 times what is sent
+	p = deflatePeer(t, r)
 	p.send(mask(textFrame|rsv1, bomb))
 	p.expectClose(1009, "frame too large")
 	p = deflatePeer(t, r)

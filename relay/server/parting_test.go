@@ -3,6 +3,7 @@ package server_test
 import (
 	"io"
 	"testing"
+	"time"
 
 	"mediawiki-websocket/relay/relaytest"
 )
@@ -21,5 +22,36 @@ func TestRepliesBeforeTheEndWaitForThePeer(t *testing.T) {
 	}
 	if n := r.Stats(t).Published; n != 20 {
 		t.Errorf("%d messages, want 20", n)
+	}
+}
+
+// The library gives up waiting for the rest of a control frame after five seconds, in a goroutine of its own, whatever the relay does meanwhile.
+func TestUnfinishedPingEndsTheRelay(t *testing.T) {
+	r := relaytest.Start(t, generous)
+	half := mask(pingFrame, "ab")
+	var strangers []*peer
+	for range 40 {
+		p := barePeer(t, r)
+		p.send(half[:len(half)-1])
+		strangers = append(strangers, p)
+	}
+	witness := newPeer(t, r)
+	time.Sleep(5200 * time.Millisecond)
+	for i, p := range strangers {
+		if i%2 == 0 {
+			p.send(half[len(half)-1:], make([]byte, 70<<10))
+		}
+	}
+	for range 200 {
+		p := newPeer(t, r)
+		p.send(closing(1000, "bye"))
+		p.expectAnswer(1000, "bye")
+	}
+	witness.patience()
+	sent, got := message("still here")
+	witness.send(mask(textFrame, `{"op":"send",`+sent[1:]))
+	witness.expectMessage(got)
+	for _, p := range strangers {
+		p.Close()
 	}
 }
