@@ -190,8 +190,7 @@ func (e *Env) SweepEvery() time.Duration {
 
 // Wait waits until all connections have ended.
 func (e *Env) Wait() {
-	e.mu.Lock() // whoever was let in before is counted
-	e.mu.Unlock()
+	e.Shut() // and whoever was let in before is counted
 	e.wg.Wait()
 	if p := e.poller.Load(); p != nil {
 		p.close()
