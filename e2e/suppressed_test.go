@@ -11,7 +11,7 @@ import (
 func TestSuppressedNameIsShown(t *testing.T) {
 	for _, version := range []string{"1.39", "1.43"} {
 		t.Run(version, func(t *testing.T) {
-			w := wikitest.Start(t, wikitest.Options{Version: version, Server: "nginx", Settings: `
+			w := wikitest.Start(t, wikitest.Options{Version: version, Server: "nginx", Workers: 1, Settings: `
 foreach ( [ 'deleterevision', 'suppressrevision', 'viewsuppressed', 'hideuser' ] as $right ) {
 	$wgGroupPermissions['sysop'][$right] = true;
 }`})

@@ -105,6 +105,9 @@ func (w *Wiki) upArgs() ([]string, error) {
 	if o.Rewrite != "" {
 		args = append(args, "--rewrite", o.Rewrite)
 	}
+	if o.Workers > 0 {
+		args = append(args, "--workers", strconv.Itoa(o.Workers))
+	}
 	if o.TLS {
 		args = append(args, "--tls")
 	}

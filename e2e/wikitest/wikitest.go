@@ -45,6 +45,9 @@ type Options struct {
 	Settings string
 	// PHPIni are settings of PHP, as "NAME=VALUE".
 	PHPIni []string
+	// Workers is the number of PHP's workers; default 4. With one, what a
+	// request does after its answer is done before the next request begins.
+	Workers int
 	// NoRelayBinary leaves bin/ out of the extension's folder.
 	NoRelayBinary bool
 	// Extensions are further extensions, as "NAME=FOLDER". Their folders
