@@ -1,4 +1,4 @@
-// Package engine decides the order of messages: what all relays of a farm must agree on.
+// Package engine decides what all relays of a farm must agree on: the order of messages, what is kept of them for those who come back, and who is there.
 package engine
 
 import "mediawiki-websocket/relay/wire/codec"
@@ -9,21 +9,73 @@ type Key struct {
 	Type string
 }
 
+// History is how much of a key is kept: so many messages, for so many seconds. Zero: nothing.
+type History struct{ Count, Seconds int }
+
 // Message is a message on its way to the connections.
 type Message struct {
 	Key Key
 	codec.Message
+	Time int64 // of its Publish, in Unix milliseconds; set by the engine when it is kept
+
+	Keep  History // how much of its key is kept, this message included
+	Dedup string  // names the message, together with its sender, so that a repetition is recognised; "": nothing does
 }
 
-// Engine gives messages their order.
-type Engine interface {
-	// Publish sets m's offset and hands it to deliver. For one key no two calls of deliver overlap, and they come in the order of the offsets.
-	// deliver must not block.
-	Publish(m *Message, deliver func(*Message)) error
+// Missed is what somebody who comes back has not had.
+type Missed struct {
+	Now      codec.Position // what those who have had Messages have reached
+	Messages []*Message     // the oldest first; not to be changed
+	All      bool           // there were no others. When false, Messages is empty: a series with holes is of no use
+}
 
-	// At calls f between two messages of k, with the position reached. recovered is false when messages that a subscriber who has seen
-	// everything up to since (nil: who wants nothing from before) would want are gone.
-	At(k Key, since *codec.Position, f func(now codec.Position, recovered bool))
+// Person is a subscriber as others see him.
+type Person struct {
+	User       string // "" for a visitor without an account
+	Connection uint64 // names the connection among those of this relay
+}
+
+// Presence is who subscribes to a key.
+type Presence struct {
+	Users     []string // sorted; when there are more than [PresentMost], as many of them
+	Count     int      // of all users, also those beyond
+	Anonymous int      // visitors without an account: connections
+}
+
+// PresentMost is how many users are named.
+const PresentMost = 1000
+
+// Change is a change of presence.
+type Change struct {
+	Key       Key
+	Joined    bool
+	User      string // who has joined or left; "": Anonymous has changed
+	Anonymous int    // how many visitors without an account there are now
+}
+
+// Engine gives messages their order, keeps them and knows who is there. No method may be taken to see everything: other relays may use the same engine, so
+// that messages and changes come by way of callbacks only. All methods may be called concurrently.
+type Engine interface {
+	// Publish gives m its offset and time, keeps it when it says so, and hands it to deliver. For one key no two calls of deliver overlap, and they come in
+	// the order of the offsets. deliver must not block; what m points to is not used after Publish. A repetition is not delivered: m.Offset is the first
+	// one's then, and repeated is true. After a nil error a message with history is safe from the end of this process; after an error it was neither kept
+	// nor delivered.
+	Publish(m *Message, deliver func(*Message)) (repeated bool, err error)
+
+	// At calls f, between two messages of k, with what was missed since (nil: who wants nothing from before). keep is how much of k is kept according to the
+	// policy of now. f must not block and must not call the engine.
+	At(k Key, keep History, since *codec.Since, f func(Missed))
+
+	// Declare tells which types of a wiki have history, in words that change whenever that does; wiki "" are the types that all wikis share. For a type
+	// without any message, only what was declared all the time allows to say that none was missed. It comes before the first message at each start.
+	Declare(wiki, policies string)
+
+	// Enter and Exit tell that a subscriber has come and gone; twice is once. Changes that others are to know come later, through the callback that the
+	// engine was made with.
+	Enter(k Key, p Person)
+	Exit(k Key, p Person)
+	// Present returns who is there.
+	Present(k Key) Presence
 
 	// Close ends the engine; nothing may be published any more.
 	Close() error

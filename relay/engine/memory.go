@@ -2,85 +2,337 @@ package engine
 
 import (
 	"crypto/rand"
+	"errors"
 	"hash/maphash"
-	"sync"
+	"log/slog"
+	"math"
 	"sync/atomic"
+	"time"
 
 	"mediawiki-websocket/relay/wire/codec"
 )
 
 const (
-	stripes    = 64
-	generation = 256 // keys remembered per stripe before the older half is forgotten
+	stripes = 64
+	// DefaultBytes is how much memory the kept messages may take when nobody says otherwise.
+	DefaultBytes = 64 << 20
+	// settle is how long after a change of policies messages may come that were looked at with those of before.
+	settle = 5 * time.Second
 )
 
-// Memory is the engine of a single relay. It keeps no messages: offsets are one count over all types, which begins anew, with a new epoch, at
-// each start.
+var (
+	// ErrClosed is the error of a message that comes after [Memory.Close].
+	ErrClosed = errors.New("the engine is closed")
+	// ErrTaken is part of the error of [Open] when another process has the journal open.
+	ErrTaken = errors.New("another relay has it open: end that one, or choose another file")
+)
+
+// Options says how a [Memory] is to be. The zero value keeps messages for as long as the process lives.
+type Options struct {
+	// Journal is the path of the file that kept messages survive the process in, in a folder that is there; "": they do not.
+	Journal string
+	// Bytes is how much memory kept messages may take; the oldest of all go when there are more. 0: [DefaultBytes].
+	Bytes int
+	// Changed is told of each change of presence, one after the other. It must not block and not close the engine. nil: nobody is.
+	Changed func(Change)
+	// Log gets what went wrong with the journal. nil: nobody does.
+	Log *slog.Logger
+
+	// Now tells the time, and After calls f when d is over unless stop is called before. nil: as in package time.
+	Now   func() time.Time
+	After func(d time.Duration, f func()) (stop func())
+
+	boot string // of the machine, for tests; "": as the kernel says
+}
+
+func (o *Options) complete() {
+	if o.Bytes == 0 {
+		o.Bytes = DefaultBytes
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.After == nil {
+		o.After = func(d time.Duration, f func()) func() {
+			t := time.AfterFunc(d, f)
+			return func() { t.Stop() }
+		}
+	}
+}
+
+// Memory is the engine of a single relay. It keeps messages in memory and, with a journal, in a file from which the next process takes them. Without one
+// each start is a new epoch. Offsets are one count over all types.
+//
+// Locks are taken in this order: repeats, stripe, journal, history. Presence is on its own.
 type Memory struct {
-	epoch   string
-	seed    maphash.Seed
-	count   atomic.Uint64
-	stripes [stripes]stripe
+	epoch    string
+	seed     maphash.Seed
+	count    atomic.Uint64 // the last offset
+	reserved atomic.Uint64 // no offset beyond it is given before the journal says so
+	stripes  [stripes]stripe
+	marks    marks
+	repeats  [stripes]repeats
+	history  history
+	presence presence
+	journal  *journal // nil: none
+
+	now   func() time.Time
+	after func(time.Duration, func()) func()
+	log   *slog.Logger
 }
 
 var _ Engine = (*Memory)(nil)
 
-// stripe serialises the keys that hash to it. It remembers the last offset of each key, in two generations because anybody may invent types:
-// a key that is in neither has had nothing after floor.
-type stripe struct {
-	mu       sync.Mutex
-	now, old map[Key]uint64
-	floor    uint64
+// NewMemory returns an engine without a journal, which needs no Close.
+func NewMemory() *Memory {
+	e, _ := Open(Options{}) // only a journal can fail
+	return e
 }
 
-// NewMemory returns an engine with a random epoch.
-func NewMemory() *Memory {
-	return &Memory{epoch: rand.Text()[:12], seed: maphash.MakeSeed()}
+// Open returns an engine which goes on where the one before that had this journal has ended. When that is not possible, because the machine broke down or
+// the file is damaged, it begins a new epoch, so that nobody believes to have missed nothing, and says so in the log. Errors are the journal's; [ErrTaken]
+// is among them. Close must be called.
+func Open(o Options) (*Memory, error) {
+	o.complete()
+	e := &Memory{epoch: newEpoch(), seed: maphash.MakeSeed(), now: o.Now, after: o.After, log: o.Log}
+	e.history.init(o.Bytes)
+	e.presence.init(&o)
+	e.reserved.Store(math.MaxUint64)
+	if o.Journal != "" {
+		if err := e.openJournal(&o); err != nil {
+			return nil, err
+		}
+	}
+	e.marks.add(point{e.count.Load(), e.now().UnixMilli()})
+	for i := range e.stripes {
+		e.stripes[i].floor = e.count.Load() // who knows what was published before without being kept
+	}
+	return e, nil
 }
+
+func newEpoch() string { return rand.Text()[:12] }
 
 func (e *Memory) stripe(k Key) *stripe {
 	return &e.stripes[maphash.Comparable(e.seed, k)%stripes]
 }
 
-// Publish implements [Engine]. It returns no error.
-func (e *Memory) Publish(m *Message, deliver func(*Message)) error {
+// Publish implements [Engine]. Without history it returns no error but [ErrClosed].
+func (e *Memory) Publish(m *Message, deliver func(*Message)) (repeated bool, err error) {
+	if m.Dedup != "" || m.Keep.some() {
+		m.Time = e.now().UnixMilli()
+	}
+	if m.Dedup != "" {
+		return e.once(m, deliver)
+	}
+	return false, e.publish(m, deliver)
+}
+
+func (e *Memory) publish(m *Message, deliver func(*Message)) error {
 	s := e.stripe(m.Key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m.Offset = e.count.Add(1)
-	s.remember(m.Key, m.Offset)
+	if m.Offset > e.reserved.Load() {
+		if err := e.reserve(m.Offset); err != nil {
+			return err
+		}
+	}
+	if !m.Keep.some() {
+		s.remember(m.Key, m.Offset)
+	} else if err := e.keep(m); err != nil {
+		return err
+	}
 	deliver(m)
 	return nil
 }
 
+// reserve lets offsets up to some beyond n be given. A disk that cannot be written to does not keep messages from being delivered, but then the journal
+// is of no use to a next process.
+func (e *Memory) reserve(n uint64) error {
+	if e.journal == nil {
+		return ErrClosed
+	}
+	j := e.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return ErrClosed
+	}
+	if n <= e.reserved.Load() {
+		return nil
+	}
+	j.buf = appendReserve(j.buf[:0], n+reserveBlock)
+	if err := j.write(j.buf); err != nil {
+		j.spoil(err)
+	}
+	e.reserved.Store(n + reserveBlock)
+	return nil
+}
+
+// keep keeps m, in the journal first.
+func (e *Memory) keep(m *Message) error {
+	n := newNode(m)
+	if e.journal == nil {
+		e.history.mu.Lock()
+		defer e.history.mu.Unlock()
+		e.history.add(n, m.Time)
+		return nil
+	}
+	j := e.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.buf = appendMessage(j.buf[:0], n)
+	n.recorded = len(j.buf)
+	if err := j.write(j.buf); err != nil {
+		return err
+	}
+	e.history.mu.Lock()
+	e.history.add(n, m.Time)
+	live := e.history.recorded
+	e.history.mu.Unlock()
+	if j.bloated(live) {
+		j.poke()
+	}
+	return nil
+}
+
 // At implements [Engine].
-func (e *Memory) At(k Key, since *codec.Position, f func(codec.Position, bool)) {
+func (e *Memory) At(k Key, keep History, since *codec.Since, f func(Missed)) {
+	reached := e.count.Load()
+	clock := e.now().UnixMilli() // after reached was
+	e.marks.add(point{reached, clock})
 	s := e.stripe(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := codec.Position{Epoch: e.epoch, Offset: e.count.Load()}
-	f(now, since == nil || since.Epoch == e.epoch && s.last(k) <= since.Offset)
+	m := Missed{Now: codec.Position{Epoch: e.epoch, Offset: e.count.Load()}, All: true}
+	switch {
+	case since == nil:
+	case since.Epoch != "" && (since.Epoch != e.epoch || since.Offset > m.Now.Offset):
+		m.All = false
+	default:
+		m.Messages, m.All = e.missed(k, keep, since, s, clock)
+	}
+	f(m)
 }
 
-// Close implements [Engine].
-func (e *Memory) Close() error { return nil }
-
-func (s *stripe) remember(k Key, offset uint64) {
-	if s.now == nil || len(s.now) >= generation {
-		for _, last := range s.old {
-			s.floor = max(s.floor, last)
-		}
-		s.old, s.now = s.now, make(map[Key]uint64)
+// missed returns what was published of k since and, in all, whether that is everything.
+func (e *Memory) missed(k Key, keep History, since *codec.Since, s *stripe, clock int64) (messages []*Message, all bool) {
+	offset, exact := s.last(k)
+	last := e.marks.at(offset, clock)
+	h := &e.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w := h.wikis[k.Wiki]
+	declared := w != nil && w.declared && covers(since, w.since)
+	if !keep.some() {
+		return nil, covers(since, last) && !h.after(k, since, declared)
 	}
-	s.now[k] = offset
+	if !covers(since, last) && (exact || !declared) {
+		return nil, false // something was published that was not kept, or may have been
+	}
+	return h.missed(k, keep, since, clock)
 }
 
-func (s *stripe) last(k Key) uint64 {
-	if last, ok := s.now[k]; ok {
-		return last
+// Declare implements [Engine].
+func (e *Memory) Declare(wiki, policies string) {
+	p := digestOf(policies)
+	e.history.mu.Lock()
+	w := e.history.wiki(wiki)
+	first, same := !w.declared, w.declared && w.policies == p
+	e.history.mu.Unlock()
+	if same {
+		return
 	}
-	if last, ok := s.old[k]; ok {
-		return last
+	e.declare(wiki, p, first)
+	if !first {
+		e.after(settle, func() { e.declare(wiki, p, true) })
 	}
-	return s.floor
+}
+
+// declare makes p what has been declared from now on. A message may still be on its way that was looked at with the policies of before. So when they change
+// that is done once more somewhat later, and only then lasting: to a next process that comes meanwhile what is declared then is new.
+func (e *Memory) declare(id string, p digest, lasting bool) {
+	j := e.journal
+	if j != nil {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+	}
+	e.history.mu.Lock()
+	w := e.history.wiki(id)
+	overtaken := lasting && w.declared && w.policies != p
+	if !overtaken {
+		w.declared, w.policies, w.since = true, p, point{e.count.Load(), e.now().UnixMilli()}
+	}
+	e.history.mu.Unlock()
+	if overtaken || j == nil || j.closed {
+		return
+	}
+	if !lasting {
+		p = digest{} // what was declared before is not any more
+	}
+	j.buf = appendDeclared(j.buf[:0], id, p, w.since)
+	if err := j.write(j.buf); err != nil {
+		j.spoil(err)
+	}
+}
+
+// Enter implements [Engine].
+func (e *Memory) Enter(k Key, p Person) { e.presence.enter(k, p) }
+
+// Exit implements [Engine].
+func (e *Memory) Exit(k Key, p Person) { e.presence.exit(k, p) }
+
+// Present implements [Engine].
+func (e *Memory) Present(k Key) Presence { return e.presence.present(k) }
+
+// Close implements [Engine]. When it returns the journal may be opened by another process, which goes on with the same epoch. Its error is the journal's.
+func (e *Memory) Close() error {
+	e.presence.close()
+	if e.journal != nil && e.journal.isBroken() {
+		e.rewrite() // the last chance; when it fails so does end
+	}
+	for i := range e.stripes {
+		e.stripes[i].mu.Lock()
+	}
+	e.reserved.Store(0)
+	var err error
+	if e.journal != nil {
+		err = e.journal.end(e.count.Load())
+	}
+	for i := range e.stripes {
+		e.stripes[i].mu.Unlock()
+	}
+	if e.journal != nil {
+		err = errors.Join(err, e.journal.close())
+	}
+	return err
+}
+
+// Stats is what an engine holds.
+type Stats struct {
+	Messages int // kept
+	Keys     int // that have kept messages
+	Bytes    int // of memory that they take, about
+	Journal  int // bytes of the file
+	Rooms    int // types that somebody is in
+	Present  int // subscribers in them: connections
+}
+
+// Stats returns what e holds now.
+func (e *Memory) Stats() Stats {
+	var s Stats
+	if j := e.journal; j != nil {
+		j.mu.Lock()
+		s.Journal = int(j.size)
+		j.mu.Unlock()
+	}
+	h := &e.history
+	h.mu.Lock()
+	s.Messages, s.Keys, s.Bytes = h.messages, len(h.rings), h.bytes
+	h.mu.Unlock()
+	s.Rooms, s.Present = e.presence.size()
+	return s
 }

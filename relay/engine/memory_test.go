@@ -13,8 +13,12 @@ func TestMain(m *testing.M) { leak.Main(m) }
 
 func TestPositions(t *testing.T) {
 	e, k := engine.NewMemory(), engine.Key{Wiki: "a:", Type: "a:T"}
-	at := func(k engine.Key, since *codec.Position) (now codec.Position, recovered bool) {
-		e.At(k, since, func(p codec.Position, r bool) { now, recovered = p, r })
+	at := func(k engine.Key, seen *codec.Position) (now codec.Position, recovered bool) {
+		var since *codec.Since
+		if seen != nil {
+			since = &codec.Since{Position: *seen}
+		}
+		e.At(k, engine.History{}, since, func(m engine.Missed) { now, recovered = m.Now, m.All })
 		return now, recovered
 	}
 	start, recovered := at(k, nil)
@@ -24,7 +28,7 @@ func TestPositions(t *testing.T) {
 	publish := func(k engine.Key) uint64 {
 		m := &engine.Message{Key: k}
 		delivered := false
-		if err := e.Publish(m, func(d *engine.Message) { delivered = d == m && d.Offset > 0 }); err != nil || !delivered {
+		if _, err := e.Publish(m, func(d *engine.Message) { delivered = d == m && d.Offset > 0 }); err != nil || !delivered {
 			t.Fatal(err, delivered)
 		}
 		return m.Offset
@@ -56,7 +60,7 @@ func TestPositions(t *testing.T) {
 		t.Error("nothing was missed since the last position")
 	}
 	var second codec.Position
-	engine.NewMemory().At(k, nil, func(p codec.Position, _ bool) { second = p })
+	engine.NewMemory().At(k, engine.History{}, nil, func(m engine.Missed) { second = m.Now })
 	if second.Epoch == start.Epoch {
 		t.Error("two starts have one epoch")
 	}
