@@ -44,6 +44,7 @@ type Identity struct {
 
 	key             keyName  // by which the wiki has signed; zero without a token
 	subscribe, send []string // patterns of types
+	presence        []string // of those about which the user may ask who is there
 	rights          []string // those of the rights that policies ask for which the user has
 }
 
@@ -62,7 +63,7 @@ func (a *Auth) Origin(origins []string) *wire.Error {
 
 // Anonymous returns the identity of a connection without a token. The origin, "" when there is none, has passed [Auth.Origin].
 func (a *Auth) Anonymous(origin string) (Identity, *wire.Error) {
-	id := Identity{subscribe: everything, send: everything}
+	id := Identity{subscribe: everything, send: everything} // but not who is there
 	var public []*Wiki
 	for _, wiki := range a.Wikis.ByOrigin(origin) {
 		if !wiki.Private {
@@ -86,8 +87,16 @@ func (a *Auth) FromOrigin(id *Identity, origin string) bool {
 
 // Access is what somebody gets who may subscribe.
 type Access struct {
-	Key   engine.Key // under which the messages come
-	Token bool       // but only with a subscription token, see [Auth.Grant]
+	Key      engine.Key     // under which the messages come
+	Keep     engine.History // how much of it is kept
+	Token    bool           // but only with a subscription token, see [Auth.Grant]
+	Presence bool           // who is there may be asked
+}
+
+// Target is where a message goes.
+type Target struct {
+	Key  engine.Key
+	Keep engine.History // how much of it is kept
 }
 
 // Welcome reports whether a connection of id from pages of an origin, "" when it is not a browser's, may still be open.
@@ -118,32 +127,65 @@ func (a *Auth) Subscribe(id *Identity, t string) (Access, *wire.Error) {
 	case !r.policy.Read.includes(id):
 		return Access{}, wire.NewError(wire.Forbidden, "the wiki lets only some of its users subscribe to this type, and this is none of them")
 	}
-	return Access{r.key, r.policy.Token}, nil
+	return Access{r.key, engine.History(r.policy.History), r.policy.Token, r.policy.Presence}, nil
 }
 
-// Send returns the key under which id, a visitor, sends messages of type t, or why it may not.
-func (a *Auth) Send(id *Identity, t string) (engine.Key, *wire.Error) {
+// Presence returns under which key it is to be found who subscribes to type t, or why id may not know. That takes the right to subscribe too; where that
+// takes a subscription token, the caller has to see to it.
+func (a *Auth) Presence(id *Identity, t string) (Access, *wire.Error) {
+	access, err := a.Subscribe(id, t)
+	switch {
+	case err != nil:
+		return Access{}, err
+	case !access.Presence:
+		return Access{}, noPresence
+	case !id.Token && !a.Open:
+		return Access{}, wire.NewError(wire.Unauthorized, "who is there is told only to who has a token")
+	case id.Token && !match(id.presence, t):
+		return Access{}, wire.NewError(wire.Forbidden, "the wiki does not let this user see who is there: the right websocket-presence is missing")
+	}
+	return access, nil
+}
+
+var noPresence = wire.NewError(wire.Forbidden, "the wiki has not declared presence for this type")
+
+// Present is [Auth.Presence] for the wiki itself.
+func (a *Auth) Present(wiki, t string) (engine.Key, *wire.Error) {
+	target, err := a.Publish(wiki, t)
+	if err != nil {
+		return engine.Key{}, err
+	}
+	if w := a.Wikis.Get(target.Key.Wiki); w != nil {
+		if p := w.policies.find(t); p != nil && p.Presence {
+			return target.Key, nil
+		}
+	}
+	return engine.Key{}, noPresence
+}
+
+// Send returns where messages of type t go that id, a visitor, sends, or why it may not.
+func (a *Auth) Send(id *Identity, t string) (Target, *wire.Error) {
 	if a.Stranger(id) {
-		return engine.Key{}, needsToken
+		return Target{}, needsToken
 	}
 	if wire.IsSystem(t) {
-		return engine.Key{}, wire.NewError(wire.Forbidden, "only the wiki sends system types")
+		return Target{}, wire.NewError(wire.Forbidden, "only the wiki sends system types")
 	}
 	if !match(id.send, t) {
-		return engine.Key{}, wire.NewError(wire.Forbidden, "the wiki does not let this user send messages of this type: the right websocket-send is missing, or the user is blocked")
+		return Target{}, wire.NewError(wire.Forbidden, "the wiki does not let this user send messages of this type: the right websocket-send is missing, or the user is blocked")
 	}
 	r, err := a.rule(id, t)
 	switch {
 	case err != nil:
-		return engine.Key{}, err
+		return Target{}, err
 	case id.User == "" && r.mute:
-		return engine.Key{}, wire.NewError(wire.Forbidden, "the wiki lets only visitors with an account send")
+		return Target{}, wire.NewError(wire.Forbidden, "the wiki lets only visitors with an account send")
 	case r.policy == nil && !r.open:
-		return engine.Key{}, undeclared
+		return Target{}, undeclared
 	case r.policy != nil && !r.policy.Send.includes(id):
-		return engine.Key{}, wire.NewError(wire.Forbidden, "only "+who(r.policy.Send)+" may send messages of this type")
+		return Target{}, wire.NewError(wire.Forbidden, "only "+who(r.policy.Send)+" may send messages of this type")
 	}
-	return r.key, nil
+	return r.target(), nil
 }
 
 var needsToken = wire.NewError(wire.Unauthorized, "the wiki is private: a token is needed")
@@ -166,21 +208,22 @@ func who(w Who) string {
 	return "users with the right " + string(w[len(rightPrefix):])
 }
 
-// Publish returns the key under which a wiki publishes messages of type t, or why it may not.
-func (a *Auth) Publish(wiki, t string) (engine.Key, *wire.Error) {
+// Publish returns where messages of type t go that a wiki publishes, or why it may not.
+func (a *Auth) Publish(wiki, t string) (Target, *wire.Error) {
 	owner := a.Wikis.Owner(t)
 	switch {
 	case owner != nil && owner.ID == wiki:
-		return engine.Key{Wiki: wiki, Type: t}, nil
+		return Target{engine.Key{Wiki: wiki, Type: t}, owner.policies.keep(t)}, nil
 	case owner != nil:
-		return engine.Key{}, wire.NewError(wire.Forbidden, "the type belongs to another wiki")
+		return Target{}, wire.NewError(wire.Forbidden, "the type belongs to another wiki")
 	case wire.IsSystem(t):
-		return engine.Key{}, wire.NewError(wire.Forbidden, "a wiki publishes no system types but its own")
+		return Target{}, wire.NewError(wire.Forbidden, "a wiki publishes no system types but its own")
 	}
 	if w := a.Wikis.Get(wiki); w != nil {
-		return a.plain(w, t).key, nil
+		r := a.plain(w, t)
+		return r.target(), nil
 	}
-	return engine.Key{Type: t}, nil
+	return Target{Key: engine.Key{Type: t}}, nil
 }
 
 // rule is what counts for a type and a connection.
@@ -189,6 +232,13 @@ type rule struct {
 	policy *Policy // nil: none
 	open   bool    // types without one may be used
 	mute   bool    // visitors without an account may not send
+}
+
+func (r *rule) target() Target {
+	if r.policy == nil {
+		return Target{Key: r.key}
+	}
+	return Target{r.key, engine.History(r.policy.History)}
 }
 
 // rule finds the wiki that has the say. A type with the id of a registered wiki is that wiki's; any other is all public wikis' together, unless

@@ -149,7 +149,7 @@ func FuzzScope(f *testing.F) {
 		if err != nil || k != want {
 			t.Errorf("%q: %q is %v %v, want %v", id.Wiki, typ, k, err, want)
 		}
-		if sent, err := a.Send(id, typ); err == nil && (sent != k || wire.IsSystem(typ)) {
+		if sent, err := a.Send(id, typ); err == nil && (sent.Key != k || wire.IsSystem(typ)) {
 			t.Errorf("%q sends %q as %v", id.Wiki, typ, sent)
 		}
 		for i := range ids {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"mediawiki-websocket/relay/engine"
 	"mediawiki-websocket/relay/wire"
 )
 
@@ -93,6 +95,7 @@ func (p *Policy) check() error {
 type policies struct {
 	exact map[string]*Policy
 	wild  []*Policy // the most specific first
+	kept  bool      // one of them has history
 }
 
 func newPolicies(all []Policy) (*policies, error) {
@@ -105,6 +108,7 @@ func newPolicies(all []Policy) (*policies, error) {
 		if err := p.check(); err != nil {
 			return nil, fmt.Errorf(`"types": pattern %.256q: %w`, p.Pattern, err)
 		}
+		list.kept = list.kept || p.History.Count > 0
 		if p.wild {
 			list.wild = append(list.wild, p)
 		} else {
@@ -128,4 +132,36 @@ func (l *policies) find(t string) *Policy {
 		}
 	}
 	return nil
+}
+
+// keep returns how much of t is kept.
+func (l *policies) keep(t string) engine.History {
+	if l.kept {
+		if p := l.find(t); p != nil {
+			return engine.History(p.History)
+		}
+	}
+	return engine.History{}
+}
+
+// Histories says which types of the wiki have how much history, in words that change whenever that does, "" for none.
+func (w *Wiki) Histories() string {
+	var lines []string
+	for i := range w.Types {
+		p := &w.Types[i]
+		if p.History.Count > 0 || slices.ContainsFunc(w.Types, func(other Policy) bool { return other.History.Count > 0 && other.meets(p) }) {
+			lines = append(lines, strconv.Itoa(p.History.Count)+" "+strconv.Itoa(p.History.Seconds)+" "+p.Pattern)
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// meets reports whether there may be a type that both patterns name, of which then the more specific decides.
+func (p *Policy) meets(other *Policy) bool {
+	if !p.wild && !other.wild {
+		return p.Pattern == other.Pattern
+	}
+	return (strings.HasPrefix(p.prefix, other.prefix) || strings.HasPrefix(other.prefix, p.prefix)) &&
+		(!p.wild || !other.wild || strings.HasSuffix(p.suffix, other.suffix) || strings.HasSuffix(other.suffix, p.suffix))
 }

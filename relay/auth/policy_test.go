@@ -111,14 +111,14 @@ func TestOtherWikiSendsIntoADeclaredType(t *testing.T) {
 	other, _ := a.Verify(relaytest.Token("b:", "connect", "Bob", nil), "connect")
 	script, _ := a.Anonymous("")
 	for name, id := range map[string]*auth.Identity{"user of another wiki": &other, "script": &script} {
-		if k, err := a.Send(id, "FooDataChanged"); err == nil && k == access.Key {
+		if k, err := a.Send(id, "FooDataChanged"); err == nil && k.Key == access.Key {
 			t.Errorf("%s reaches the readers", name)
 		}
 	}
-	if k, err := a.Publish("b:", "FooDataChanged"); err != nil || k == access.Key {
+	if k, err := a.Publish("b:", "FooDataChanged"); err != nil || k.Key == access.Key {
 		t.Errorf("the other wiki publishes as %v %v", k, err)
 	}
-	if k, err := a.Publish("a:", "FooDataChanged"); err != nil || k != access.Key {
+	if k, err := a.Publish("a:", "FooDataChanged"); err != nil || k.Key != access.Key {
 		t.Errorf("the wiki itself publishes as %v %v", k, err)
 	}
 }

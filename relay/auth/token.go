@@ -45,6 +45,7 @@ type claims struct {
 type allow struct {
 	Subscribe []string `json:"subscribe"`
 	Send      []string `json:"send"`
+	Presence  []string `json:"presence"`
 }
 
 var errClaims = errors.New("claims")
@@ -63,12 +64,12 @@ func (a *Auth) Verify(token, audience string) (Identity, *wire.Error) {
 		return Identity{}, err
 	}
 	id := Identity{Wiki: c.Issuer, User: c.Subject, Session: c.SID, Token: true, Expires: c.ExpiresAt.Time, Rate: c.Rate, key: c.key, rights: c.Rights,
-		subscribe: everything, send: everything}
+		subscribe: everything, send: everything, presence: everything}
 	if c.IssuedAt != nil {
 		id.Issued = c.IssuedAt.Time
 	}
 	if c.Allow != nil {
-		id.subscribe, id.send = c.Allow.Subscribe, c.Allow.Send
+		id.subscribe, id.send, id.presence = c.Allow.Subscribe, c.Allow.Send, c.Allow.Presence
 	}
 	if audience == AudienceConnect && a.Revoked(&id) {
 		return Identity{}, revoked

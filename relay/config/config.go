@@ -28,6 +28,7 @@ type Config struct {
 	TLSKey  string
 	Control string // path of the control socket
 	State   string // path of the file of registered wikis
+	History string // path of the file of messages that are kept; "": they are forgotten when the relay ends
 	Log     string // path; "": standard error
 	Open    bool
 	Daemon  bool
@@ -35,12 +36,19 @@ type Config struct {
 	Wikis   []*auth.Wiki
 	Drain   time.Duration // over how long the clients are told to come back when the relay ends
 	Limits  conn.Limits
+
+	HistoryBytes int // of kept messages of all wikis together, at most
+
+	historySaid bool
 }
 
 // Default returns the configuration of a relay that was told nothing.
 func Default() *Config {
-	return &Config{Listen: "127.0.0.1:1729", Drain: 5 * time.Second, Limits: conn.DefaultLimits()}
+	return &Config{Listen: "127.0.0.1:1729", Drain: 5 * time.Second, Limits: conn.DefaultLimits(), HistoryBytes: 64 << 20}
 }
+
+// HistoryName is the name of the file of messages that are kept, when nothing else was said; it is beside the state file.
+const HistoryName = "history.log"
 
 // Revoked returns the path of the file of revoked tokens, which is beside the state file; "": they are not kept.
 func (c *Config) Revoked() string {
@@ -65,8 +73,11 @@ pages and scripts that are connected to it.
   --state FILE        where registered wikis are kept across restarts, with revoked.jsonl, the
                       revoked tokens, beside it. Default: wikis.json in $STATE_DIRECTORY, or
                       else beside the control socket.
+  --history FILE      where messages of types with history are kept across restarts; "": only
+                      in memory. Default: history.log beside the state file.
   --config FILE       JSON; its keys are these flags (listen, tlsCert, tlsKey, control, state,
-                      log, open), drainSeconds, wikis, and limits:
+                      history, log, open), drainSeconds, wikis, historyBytes (of all messages
+                      that are kept, 64 MiB; then the oldest go), and limits:
                       frameBytes publishBytes typeBytes clientBytes outboxBytes types clients
                       recipients publishBatch depth fragments compressBytes (0: messages
                       are not compressed; else those of so many bytes and more are, for
@@ -83,7 +94,8 @@ pages and scripts that are connected to it.
   --version, --help
 
 Signals: SIGTERM ends the relay after telling the clients when to come back, SIGHUP opens
-the log anew. Exit codes: 0 done, 1 failure, 2 wrong flag, value or file, 3 the port or the
+the log anew, SIGUSR2 starts the program anew, a newer one if its file has been replaced,
+which takes over without refusing anybody. Exit codes: 0 done, 1 failure, 2 wrong flag, value or file, 3 the port or the
 control socket is taken.
 
 Example: websocket-relay --control /var/lib/wiki/relay/control.sock --log /var/log/relay.log --daemon
@@ -99,7 +111,8 @@ func Parse(args []string, getenv func(string) string) (*Config, error) {
 	var version bool
 	flags := flag.NewFlagSet("websocket-relay", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	said := map[string]*string{"listen": new(string), "tls-cert": new(string), "tls-key": new(string), "control": new(string), "state": new(string), "log": new(string)}
+	said := map[string]*string{"listen": new(string), "tls-cert": new(string), "tls-key": new(string), "control": new(string), "state": new(string),
+		"history": new(string), "log": new(string)}
 	for name, value := range said {
 		flags.StringVar(value, name, "", "")
 	}
@@ -123,8 +136,10 @@ func Parse(args []string, getenv func(string) string) (*Config, error) {
 			return nil, err
 		}
 	}
-	fields := map[string]*string{"listen": &c.Listen, "tls-cert": &c.TLSCert, "tls-key": &c.TLSKey, "control": &c.Control, "state": &c.State, "log": &c.Log}
+	fields := map[string]*string{"listen": &c.Listen, "tls-cert": &c.TLSCert, "tls-key": &c.TLSKey, "control": &c.Control, "state": &c.State,
+		"history": &c.History, "log": &c.Log}
 	flags.Visit(func(f *flag.Flag) {
+		c.historySaid = c.historySaid || f.Name == "history"
 		if field := fields[f.Name]; field != nil {
 			*field = *said[f.Name]
 		} else if f.Name == "open" {
@@ -145,7 +160,10 @@ func (c *Config) complete(getenv func(string) string) error {
 	if c.State == "" && c.Control != "" {
 		c.State = filepath.Join(filepath.Dir(c.Control), "wikis.json")
 	}
-	for _, path := range []*string{&c.TLSCert, &c.TLSKey, &c.Control, &c.State, &c.Log} {
+	if !c.historySaid && c.State != "" {
+		c.History = filepath.Join(filepath.Dir(c.State), HistoryName)
+	}
+	for _, path := range []*string{&c.TLSCert, &c.TLSKey, &c.Control, &c.State, &c.History, &c.Log} {
 		if *path != "" {
 			absolute, err := filepath.Abs(*path)
 			if err != nil {

@@ -41,6 +41,35 @@ func TestFlagsWinOverTheFileAndTheFileOverTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestWhereHistoryIsKept(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config.json")
+	for _, row := range []struct {
+		file string
+		args []string
+		want string
+	}{
+		{`{}`, []string{"--control", "/run/r/c.sock"}, "/run/r/history.log"},
+		{`{}`, []string{"--state", "/state/wikis.json"}, "/state/history.log"},
+		{`{}`, nil, ""},
+		{`{"history":"/file/h"}`, nil, "/file/h"},
+		{`{"history":""}`, []string{"--state", "/state/wikis.json"}, ""},
+		{`{"history":"/file/h"}`, []string{"--history", "/flag/h"}, "/flag/h"},
+		{`{"history":"/file/h"}`, []string{"--state", "/state/wikis.json", "--history", ""}, ""},
+	} {
+		os.WriteFile(file, []byte(row.file), 0o600)
+		if c := parse(t, nil, append(row.args, "--open", "--config", file)...); c.History != row.want || c.HistoryBytes != 64<<20 {
+			t.Errorf("%s %v: %q %d", row.file, row.args, c.History, c.HistoryBytes)
+		}
+	}
+	for value, want := range map[string]int{"1": 1, "1073741824": 1 << 30, "0": -1, "1073741825": -1} {
+		os.WriteFile(file, []byte(`{"open":true,"historyBytes":`+value+`}`), 0o600)
+		c, err := config.Parse([]string{"--config", file}, func(string) string { return "" })
+		if want < 0 != (err != nil) || want > 0 && c.HistoryBytes != want {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
+
 func TestEveryLimitCanBeSet(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.json")
 	os.WriteFile(file, []byte(`{"open":true,"frameBytes":1,"publishBytes":2,"typeBytes":3,"clientBytes":4,"types":5,"clients":6,"recipients":7,"publishBatch":8,

@@ -49,12 +49,13 @@ func at(err error) string {
 
 func (c *Config) set(path, name string, raw json.RawMessage) error {
 	l := &c.Limits
-	texts := map[string]*string{"listen": &c.Listen, "tlsCert": &c.TLSCert, "tlsKey": &c.TLSKey, "control": &c.Control, "state": &c.State, "log": &c.Log}
+	texts := map[string]*string{"listen": &c.Listen, "tlsCert": &c.TLSCert, "tlsKey": &c.TLSKey, "control": &c.Control, "state": &c.State,
+		"history": &c.History, "log": &c.Log}
 	counts := map[string]*int{"frameBytes": &l.FrameBytes, "publishBytes": &l.PublishBytes, "typeBytes": &l.TypeBytes, "clientBytes": &l.ClientBytes,
 		"outboxBytes": &l.OutboxBytes, "compressBytes": &l.CompressBytes,
 		"types": &l.Types, "clients": &l.Clients, "recipients": &l.Recipients, "publishBatch": &l.PublishBatch, "depth": &l.Depth,
 		"fragments": &l.Fragments, "bytesBurst": &l.Bytes.Burst, "messagesBurst": &l.Messages.Burst, "commandsBurst": &l.Commands.Burst, "pingsBurst": &l.Pings.Burst,
-		"wikiPublishesBurst": &l.WikiPublishes.Burst, "wikiMessagesBurst": &l.WikiMessages.Burst}
+		"wikiPublishesBurst": &l.WikiPublishes.Burst, "wikiMessagesBurst": &l.WikiMessages.Burst, "historyBytes": &c.HistoryBytes}
 	rates := map[string]*float64{"bytesPerSecond": &l.Bytes.PerSecond, "messagesPerSecond": &l.Messages.PerSecond, "commandsPerSecond": &l.Commands.PerSecond,
 		"pingsPerSecond": &l.Pings.PerSecond, "wikiPublishesPerSecond": &l.WikiPublishes.PerSecond, "wikiMessagesPerSecond": &l.WikiMessages.PerSecond}
 	times := map[string]*time.Duration{"connectSeconds": &l.ConnectTimeout, "pingSeconds": &l.PingInterval, "pingTimeoutSeconds": &l.PingTimeout,
@@ -63,6 +64,7 @@ func (c *Config) set(path, name string, raw json.RawMessage) error {
 		if json.Unmarshal(raw, field) != nil {
 			return Fail(ExitUsage, "%s: %q is not a string", path, name)
 		}
+		c.historySaid = c.historySaid || name == "history"
 		return nil
 	}
 	if field := counts[name]; field != nil {

@@ -23,12 +23,12 @@ func (c *Conn) envelope(data []byte) {
 	if e.Type == wire.TypeRegister {
 		return
 	}
-	k, err := c.env.Auth.Send(c.identity, e.Type)
+	to, err := c.env.Auth.Send(c.identity, e.Type)
 	if err == nil {
 		err = c.spend()
 	}
 	if err == nil {
-		_, err = c.publish(k, e)
+		_, err = c.publish(to, e)
 	}
 	if err != nil {
 		c.refused(wire.OpSend, e.Type, err)

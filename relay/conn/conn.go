@@ -45,6 +45,7 @@ type Conn struct {
 
 	connected bool // guarded by mu, as what follows; only the connection's own goroutine changes who it is
 	warned    bool // the client was told that its token runs out
+	present   bool // others may see that it subscribes to one of its types, or may have seen it
 	mu        sync.Mutex
 	identity  *auth.Identity    // which nobody changes
 	granted   map[string]*grant // by types that it has subscribed to with a subscription token
@@ -116,18 +117,17 @@ func (c *Conn) say(before string, n uint64, after string) {
 	c.sock.Send(hub.Seal(append(appendUint(b, n), after...)))
 }
 
-// publish hands e over to everybody who wants it, and returns its offset. e may alias the read buffer: delivering it copies it.
-func (c *Conn) publish(k engine.Key, e codec.Envelope) (uint64, *wire.Error) {
+// publish hands e over to everybody who wants it, and returns its offset; for a repetition, which nobody gets, that is the first one's. e may alias the read
+// buffer: delivering and keeping it copies it.
+func (c *Conn) publish(to auth.Target, e codec.Envelope) (uint64, *wire.Error) {
 	if !c.env.visitors.Allow(c.identity.Wiki, c.env.Limits.WikiMessages, 1) {
 		return 0, wire.NewError(wire.RateLimited, "the visitors of this wiki send more than the relay takes")
 	}
-	m := engine.Message{Key: k, Message: codec.Message{Envelope: e, User: c.identity.User}}
-	if err := c.env.Engine.Publish(&m, c.reader.deliver); err != nil {
-		c.env.Log.Error("publish", "error", err)
-		return 0, wire.NewError(wire.Unavailable, "the relay cannot take messages now")
+	m := engine.Message{Key: to.Key, Keep: to.Keep, Message: codec.Message{Envelope: e, User: c.identity.User}}
+	if e.Key != "" { // no part but the user can have a NUL in it
+		m.Dedup = "visitor\x00" + c.identity.Wiki + "\x00" + c.identity.User + "\x00" + e.From + "\x00" + e.Key
 	}
-	c.env.Published.Add(1)
-	return m.Offset, nil
+	return c.env.Publish(&m, c.reader.deliver)
 }
 
 func newSession() string { return rand.Text() }

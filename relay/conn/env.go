@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"errors"
 	"log/slog"
 	"runtime/debug"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"mediawiki-websocket/relay/auth"
 	"mediawiki-websocket/relay/engine"
 	"mediawiki-websocket/relay/hub"
+	"mediawiki-websocket/relay/wire"
 )
 
 // Env is what the connections of a relay share. Its zero counters are ready for use; the rest must be set.
@@ -29,8 +31,12 @@ type Env struct {
 	visitors Quotas // messages that visitors send
 
 	Published, BadFrames, Panics atomic.Uint64 // messages accepted; frames refused as malformed; faults caught
+	Repeated                     atomic.Uint64 // messages that had been accepted before, by their key
+	Recovered, Lost              atomic.Uint64 // subscriptions since a position or a time: that missed nothing, or got it; that may have missed something
+	Replayed                     atomic.Uint64 // messages that they got
 
-	users userRates
+	users     userRates
+	appearing [16]sync.Mutex // each for some of the connections
 
 	mu     sync.Mutex
 	conns  []*Conn
@@ -44,6 +50,23 @@ type Env struct {
 	noPoller bool                   // and it cannot be opened
 	readers  readers
 	turns    turns
+}
+
+// Publish hands m to the engine, and returns its offset. The error is for the sender.
+func (e *Env) Publish(m *engine.Message, deliver func(*engine.Message)) (offset uint64, err *wire.Error) {
+	repeated, fault := e.Engine.Publish(m, deliver)
+	switch {
+	case fault != nil:
+		if !errors.Is(fault, engine.ErrClosed) { // that the relay ends is no news
+			e.Warn("publish", "messages could not be taken", "error", fault)
+		}
+		return 0, wire.NewError(wire.Unavailable, "the relay cannot take messages now")
+	case repeated:
+		e.Repeated.Add(1)
+	default:
+		e.Published.Add(1)
+	}
+	return m.Offset, nil
 }
 
 // spawn starts a goroutine that belongs to a connection; [Env.Wait] waits for it.

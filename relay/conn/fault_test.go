@@ -21,7 +21,7 @@ import (
 // faulty breaks down on messages of the type "boom".
 type faulty struct{ *engine.Memory }
 
-func (f faulty) Publish(m *engine.Message, deliver func(*engine.Message)) error {
+func (f faulty) Publish(m *engine.Message, deliver func(*engine.Message)) (bool, error) {
 	if m.Key.Type == "boom" {
 		panic("boom")
 	}

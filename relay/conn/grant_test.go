@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,11 +29,11 @@ type meanwhile struct {
 	do atomic.Pointer[func()]
 }
 
-func (m *meanwhile) At(k engine.Key, since *codec.Position, f func(codec.Position, bool)) {
+func (m *meanwhile) At(k engine.Key, keep engine.History, since *codec.Since, f func(engine.Missed)) {
 	if do := m.do.Swap(nil); do != nil {
 		(*do)()
 	}
-	m.Memory.At(k, since, f)
+	m.Memory.At(k, keep, since, f)
 }
 
 // A subscription whose token was revoked while it was made must not be one that nothing ends.
@@ -63,10 +64,20 @@ func TestSubscriptionSlipsThroughARevocation(t *testing.T) {
 	ask(`{"id":1,"op":"connect","token":"`+relaytest.Token("a:", "connect", "Ann", nil)+`"}`, `"ok"`)
 	subscribe := `{"id":2,"op":"subscribe","type":"a:@page/1","token":"` + relaytest.Token("a:", "subscribe", "Ann", map[string]any{"type": "a:@page/1"}) + `"}`
 	ask(subscribe, `"ok"`)
-	revoke := func() { env.All()[0].RevokeGrants("a:@page/1", time.Now()) }
+	revoked := make(chan struct{})
+	revoke := func() {
+		go func() { // it waits until the subscription has been decided about
+			env.All()[0].RevokeGrants("a:@page/1", time.Now())
+			close(revoked)
+		}()
+		for env.All()[0].Subscriptions() > 0 {
+			runtime.Gosched()
+		}
+	}
 	e.do.Store(&revoke)
-	ask(subscribe, `"op":"revoked"`)
-	ask(`{"id":3,"op":"unsubscribe","type":"x"}`, `"code":"unavailable"`)
+	ask(subscribe, `"code":"unavailable"`)
+	<-revoked
+	ask(`{"id":3,"op":"unsubscribe","type":"x"}`, `"op":"revoked"`)
 	if n := env.All()[0].Subscriptions(); n != 0 {
 		t.Errorf("%d subscriptions that no revocation ends", n)
 	}

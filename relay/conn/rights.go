@@ -23,38 +23,39 @@ type grant struct {
 	warned bool // the client was told to show another
 }
 
-// allowed returns the key under which the connection gets messages of type t. token is a subscription token, "" for none; the grant is nil when it
-// takes none.
-func (c *Conn) allowed(t, token string) (engine.Key, *grant, *wire.Error) {
+// allowed returns how the connection gets messages of type t. token is a subscription token, "" for none; the grant is nil when it takes none.
+func (c *Conn) allowed(t, token string) (auth.Access, *grant, *wire.Error) {
 	access, err := c.env.Auth.Subscribe(c.identity, t)
 	switch {
 	case err != nil:
-		return engine.Key{}, nil, err
+		return auth.Access{}, nil, err
 	case !access.Token:
-		return access.Key, nil, nil
+		return access, nil, nil
 	case token == "":
-		return engine.Key{}, nil, wire.NewError(wire.Unauthorized, "this type needs a subscription token of the wiki")
+		return auth.Access{}, nil, wire.NewError(wire.Unauthorized, "this type needs a subscription token of the wiki")
 	}
 	g, err := c.env.Auth.Grant(c.identity, t, token)
 	if err != nil {
-		return engine.Key{}, nil, err
+		return auth.Access{}, nil, err
 	}
-	return access.Key, &grant{Grant: g, warnAt: warnTime(time.Now(), g.Issued, g.Expires)}, nil
+	return access, &grant{Grant: g, warnAt: warnTime(time.Now(), g.Issued, g.Expires)}, nil
 }
 
-// setGrant remembers which token the subscription to t took, nil for none.
-func (c *Conn) setGrant(t string, g *grant) {
+// setGrant remembers which token the subscription to t took, nil for none. It reports whether it had taken one before.
+func (c *Conn) setGrant(t string, g *grant) (had bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	_, had = c.granted[t]
 	if g == nil {
 		delete(c.granted, t)
-		return
+		return had
 	}
 	if c.granted == nil {
 		c.granted = make(map[string]*grant)
 	}
 	c.granted[t] = g
 	c.sock.stir()
+	return had
 }
 
 // sweepGrants asks for new subscription tokens in time, and ends the subscriptions whose token has run out. It returns when the next one is due, in Unix
@@ -105,7 +106,7 @@ func (c *Conn) hasGrant(t string, g *grant) bool {
 }
 
 // Recheck ends the connection when it would not be let in now, or a subscription of its is not what it would be given now, because the registered
-// wikis have changed.
+// wikis have changed. Of types about which it may not ask who is there any more it is not told.
 func (c *Conn) Recheck() {
 	c.mu.Lock()
 	id, connected := c.identity, c.connected
@@ -115,15 +116,21 @@ func (c *Conn) Recheck() {
 		return
 	}
 	for _, k := range c.member.Subscriptions() {
+		if t, ok := hub.Followed(k); ok {
+			if now, err := c.mayAsk(id, t); err != nil || hub.Followers(now) != k {
+				c.env.Hub.Leave(&c.member, k)
+			}
+			continue
+		}
 		now, err := c.env.Auth.Subscribe(id, k.Type)
-		c.mu.Lock()
-		g := c.granted[k.Type]
-		c.mu.Unlock()
-		granted := g != nil && c.env.Auth.Holds(id.Wiki, &g.Grant)
-		if err != nil || now.Key != k || now.Token && !granted {
+		if err != nil || now.Key != k || !c.holds(id, k.Type, now) {
 			c.sock.end(wire.CloseUnauthorized)
 			return
 		}
+		if now.Presence {
+			c.show()
+		}
+		c.appear(k)
 	}
 }
 
@@ -136,9 +143,6 @@ func (c *Conn) Identity() auth.Identity {
 
 // Carries reports whether the connection has that client.
 func (c *Conn) Carries(client string) bool { return c.env.Hub.Carries(&c.member, client) }
-
-// Subscriptions returns how many types the connection has subscribed to.
-func (c *Conn) Subscriptions() int { return c.member.Len() }
 
 // RevokeGrants ends the subscriptions that took a subscription token which was issued at before or earlier: that to the type, or all with "". It returns
 // how many.
@@ -162,6 +166,8 @@ func (c *Conn) endGrant(k engine.Key, those func(*grant) bool) bool {
 	c.mu.Unlock()
 	if ends {
 		c.env.Hub.Leave(&c.member, k)
+		c.unfollow(k)
+		c.appear(k)
 		c.tell(wire.OpRevoked, k.Type)
 	}
 	return ends

@@ -47,7 +47,8 @@ func (c *Conn) serve(held claim) (rests bool) {
 
 // leave takes the connection, which has ended, out of everything.
 func (c *Conn) leave(r *reader) {
-	c.env.Hub.Drop(&c.member)
+	left := c.env.Hub.Drop(&c.member)
+	c.appear(left...)
 	r.delivery.Flush()
 	c.sock.Close()
 	c.dismiss()

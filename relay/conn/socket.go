@@ -146,6 +146,13 @@ func (s *socket) add(frames []byte) bool {
 	return s.state == dirty && s.bytes > s.env.Limits.OutboxBytes/2
 }
 
+// outstanding returns how many bytes are queued or being written.
+func (s *socket) outstanding() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
+}
+
 // take returns the next bytes to write, or nil when nothing is queued.
 func (s *socket) take() []byte {
 	if s.joined != nil {

@@ -107,17 +107,11 @@ func shareOut(sockets []*socket, w, n int) {
 		default:
 			s.Send(frame)
 		}
-		for s.waiting() > behind {
+		for s.outstanding() > behind {
 			s.Flush()
 			time.Sleep(time.Millisecond)
 		}
 	}
-}
-
-func (s *socket) waiting() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.bytes
 }
 
 // checkFrames reads each writer's frames, with pauses.

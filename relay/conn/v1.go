@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"mediawiki-websocket/relay/auth"
-	"mediawiki-websocket/relay/engine"
 	"mediawiki-websocket/relay/hub"
 	"mediawiki-websocket/relay/wire"
 	"mediawiki-websocket/relay/wire/codec"
@@ -54,6 +53,8 @@ func (c *Conn) obey(cmd *codec.Command) *wire.Error {
 		return c.unsubscribe(cmd)
 	case wire.OpSend:
 		return c.sendMessage(cmd)
+	case wire.OpPresence:
+		return c.presence(cmd)
 	case wire.OpRefresh:
 		return c.refresh(cmd)
 	case wire.OpPing:
@@ -134,46 +135,6 @@ func (c *Conn) register(cmd *codec.Command) *wire.Error {
 
 var notYours = wire.NewError(wire.Forbidden, "the client id belongs to a connection of another user")
 
-func (c *Conn) subscribe(cmd *codec.Command) *wire.Error {
-	k, took, err := c.allowed(cmd.Type, cmd.Token)
-	if err != nil {
-		return err
-	}
-	if n := c.member.Len(); n >= c.env.Limits.Types && !c.member.Subscribed(k) {
-		return wire.NewError(wire.Limit, "a connection subscribes to at most "+strconv.Itoa(c.env.Limits.Types)+" types")
-	}
-	c.setGrant(cmd.Type, took)
-	c.env.Engine.At(k, cmd.Since, func(now codec.Position, recovered bool) {
-		c.env.Hub.Join(&c.member, k)
-		var again engine.Key
-		if again, _, err = c.allowed(cmd.Type, cmd.Token); err == nil && (again != k || !c.hasGrant(cmd.Type, took)) {
-			err = wire.NewError(wire.Unavailable, "the wiki has just changed who may do what: subscribe again")
-		}
-		if err != nil {
-			c.env.Hub.Leave(&c.member, k)
-			c.setGrant(cmd.Type, nil)
-			return
-		}
-		ok := codec.AppendString([]byte(`"epoch":`), now.Epoch)
-		ok = appendUint(append(ok, `,"offset":`...), now.Offset)
-		ok = strconv.AppendBool(append(ok, `,"recovered":`...), recovered)
-		c.reply(cmd.ID, ok)
-	})
-	return err
-}
-
-func (c *Conn) unsubscribe(cmd *codec.Command) *wire.Error {
-	c.reader.yield() // leaving may have to wait for what is being sent
-	for _, k := range c.member.Subscriptions() {
-		if k.Type == cmd.Type {
-			c.env.Hub.Leave(&c.member, k)
-		}
-	}
-	c.setGrant(cmd.Type, nil)
-	c.reply(cmd.ID, nil)
-	return nil
-}
-
 func (c *Conn) sendMessage(cmd *codec.Command) *wire.Error {
 	e := cmd.Envelope
 	switch clients := c.env.Hub.Clients(&c.member); {
@@ -184,14 +145,14 @@ func (c *Conn) sendMessage(cmd *codec.Command) *wire.Error {
 	case e.From == "" && len(clients) == 1:
 		e.From = clients[0]
 	}
-	k, err := c.env.Auth.Send(c.identity, e.Type)
+	to, err := c.env.Auth.Send(c.identity, e.Type)
 	if err == nil {
 		err = c.spend()
 	}
 	if err != nil {
 		return err
 	}
-	offset, err := c.publish(k, e)
+	offset, err := c.publish(to, e)
 	if err == nil {
 		c.reply(cmd.ID, appendUint([]byte(`"offset":`), offset))
 	}
@@ -225,9 +186,13 @@ func (c *Conn) refresh(cmd *codec.Command) *wire.Error {
 // reply answers a command that has an id; members is what stands between the braces of "ok".
 func (c *Conn) reply(id uint64, members []byte) {
 	if id != 0 {
-		b := hub.NewFrame(40 + len(members))
-		c.queue(codec.AppendOK(b, id, append(append([]byte{'{'}, members...), '}')))
+		c.queue(ok(id, members))
 	}
+}
+
+// ok returns the reply that [Conn.reply] sends, to be sealed.
+func ok(id uint64, members []byte) []byte {
+	return codec.AppendOK(hub.NewFrame(40+len(members)), id, append(append([]byte{'{'}, members...), '}'))
 }
 
 func (c *Conn) refuse(id uint64, err *wire.Error) {

@@ -16,6 +16,7 @@ type channel struct {
 	mu    sync.Mutex
 	subs  []*Member
 	items []item
+	count uint32 // of items that there have been
 
 	sending sync.Mutex // held by who sends the items, so that they leave in their order
 }
@@ -23,23 +24,25 @@ type channel struct {
 // item is messages for the same members.
 type item struct {
 	forms
-	count int       // of messages
-	to    []*Member // nil: those that are subscribed when it is sent
-	early bool      // to was decided before: some may have left since
-	skip  []*Member // but for these
+	count  int       // of messages
+	number uint32    // among the channel's items, counted round
+	early  bool      // to was decided before: some may have left since, or begun anew
+	to     []*Member // nil: those that are subscribed when it is sent
+	skip   []*Member // but for these
 }
 
-// join adds m, which does not get what has been delivered before.
+// join adds m, if it is not in, and sees to it that it does not get what has been delivered before.
 func (ch *channel) join(m *Member) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.find(ch) >= 0 {
+	settle(ch.items, ch.subs, nil)
+	if i := m.find(ch); i >= 0 {
+		m.subs[i].after = ch.count
 		return
 	}
-	settle(ch.items, ch.subs, nil)
-	m.subs = append(m.subs, subscription{ch, len(ch.subs)})
+	m.subs = append(m.subs, subscription{ch, int32(len(ch.subs)), ch.count})
 	ch.subs = append(ch.subs, m)
 }
 
@@ -69,7 +72,7 @@ func (ch *channel) leave(m *Member) bool {
 	if mover := ch.subs[last]; mover != m {
 		ch.subs[place] = mover
 		mover.mu.Lock()
-		mover.subs[mover.find(ch)].place = place
+		mover.subs[mover.find(ch)].place = int32(place)
 		mover.mu.Unlock()
 	}
 	ch.subs[last] = nil
@@ -88,7 +91,7 @@ func (m *Member) forget(ch *channel) (place int, ok bool) {
 	if i < 0 {
 		return 0, false
 	}
-	place = m.subs[i].place
+	place = int(m.subs[i].place)
 	last := len(m.subs) - 1
 	m.subs[i], m.subs[last] = m.subs[last], subscription{}
 	m.subs = m.subs[:last]
@@ -105,7 +108,7 @@ func (ch *channel) add(m *engine.Message, made forms, skip []*Member) (bytes int
 	if n := len(ch.items); n > 0 {
 		if last := &ch.items[n-1]; last.to == nil && len(last.plain) < flushBytes && slices.Equal(last.skip, skip) {
 			before := len(last.plain)
-			last.plain = appendMessage(last.plain, m)
+			last.plain = AppendMessage(last.plain, m)
 			if made.done > 0 && last.done == before {
 				last.deflated, last.done = append(last.deflated, made.deflated...), len(last.plain)
 			}
@@ -114,19 +117,35 @@ func (ch *channel) add(m *engine.Message, made forms, skip []*Member) (bytes int
 		}
 	}
 	if made.plain == nil {
-		made.plain = appendMessage(nil, m)
+		made.plain = AppendMessage(nil, m)
 	} else { // others have it too, and both forms may be one: what is appended to the item must not go behind it
 		made.plain, made.deflated = slices.Clip(made.plain), slices.Clip(made.deflated)
 	}
-	ch.items = append(ch.items, item{forms: made, count: 1, skip: skip})
+	ch.put(item{forms: made, count: 1, skip: skip})
 	return len(made.plain)
+}
+
+// put appends an item; the caller holds the lock.
+func (ch *channel) put(it item) {
+	ch.count++
+	it.number = ch.count
+	ch.items = append(ch.items, it)
+}
+
+// tell appends a frame that is no message, for all that are subscribed when it is sent.
+func (ch *channel) tell(frame []byte) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if len(ch.subs) > 0 {
+		ch.put(item{forms: forms{plain: slices.Clip(frame)}})
+	}
 }
 
 // addFor appends a message for certain members.
 func (ch *channel) addFor(frame forms, to []*Member) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	ch.items = append(ch.items, item{forms: frame, count: 1, to: to})
+	ch.put(item{forms: frame, count: 1, to: to})
 }
 
 // roomPool holds memory for the members that items are for.
@@ -170,7 +189,7 @@ func (it *item) send(ch *channel, d *Delivery, give func(Outbox, []byte)) (count
 		if i%breathEvery == breathEvery-1 {
 			d.breathe()
 		}
-		if len(it.skip) > 0 && slices.Contains(it.skip, m) || it.early && !m.in(ch) {
+		if len(it.skip) > 0 && slices.Contains(it.skip, m) || it.early && !m.wants(ch, it.number) {
 			continue
 		}
 		frames := it.plain

@@ -126,7 +126,7 @@ func (c *compressor) release() {
 // it is compressed before any lock of the hub is taken.
 func (d *Delivery) ahead(m *engine.Message) (f forms) {
 	if d.hub.classicDeflates.Load() > 0 && d.hub.forClassicDeflate(m) {
-		f.plain = appendMessage(nil, m)
+		f.plain = AppendMessage(nil, m)
 		f.packed(d.hub.CompressBytes)
 	}
 	return f

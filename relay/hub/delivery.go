@@ -52,6 +52,24 @@ func (d *Delivery) Deliver(m *engine.Message) {
 	d.toClassic(m, frame, skip)
 }
 
+// Tell queues a frame that is no message for all who have joined k. It writes nothing.
+func (d *Delivery) Tell(k engine.Key, frame []byte) {
+	if ch := d.hub.channel(k); ch != nil {
+		ch.tell(frame)
+		d.grew(ch, len(frame))
+	}
+}
+
+// Wants reports whether m, if it has joined the message's key, would be given a message that is delivered now.
+func (h *Hub) Wants(m *Member, message *engine.Message) bool {
+	h.clientsMu.RLock()
+	defer h.clientsMu.RUnlock()
+	if message.From != "" && m.sole == message.From {
+		return false
+	}
+	return message.Recipients == nil || slices.ContainsFunc(message.Recipients, func(id string) bool { return slices.Contains(h.clients[id], m) })
+}
+
 // senders returns whom a message from a client is not for: those that carry only that client.
 func (h *Hub) senders(from string, origin *Member) (skip []*Member) {
 	if from == "" {
@@ -106,7 +124,7 @@ func (d *Delivery) direct(m *engine.Message, frame forms) {
 	}
 	if len(subscribers) > 0 {
 		if frame.plain == nil {
-			frame.plain = appendMessage(nil, m)
+			frame.plain = AppendMessage(nil, m)
 		}
 		ch.addFor(frame, subscribers)
 		d.grew(ch, len(frame.plain))
@@ -116,7 +134,7 @@ func (d *Delivery) direct(m *engine.Message, frame forms) {
 // give queues m for member. Its frame is made for the first receiver. Who takes compressed ones, but has come since ahead looked, gets a plain one.
 func (d *Delivery) give(member *Member, m *engine.Message, frame *forms) {
 	if frame.plain == nil {
-		frame.plain = appendMessage(nil, m)
+		frame.plain = AppendMessage(nil, m)
 	}
 	d.count++
 	if member.deflates && frame.done > 0 {

@@ -3,6 +3,7 @@ package hub
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"mediawiki-websocket/relay/engine"
 	"mediawiki-websocket/relay/wire"
@@ -49,8 +50,16 @@ func CloseFrame(c wire.Close) []byte {
 	return append(b, c.Reason...)
 }
 
-// appendMessage appends m's frame to b, which may have others in it.
-func appendMessage(b []byte, m *engine.Message) []byte {
+// Followers is the key of those who are told who comes to k and goes. No type can have this name.
+func Followers(k engine.Key) engine.Key { return engine.Key{Wiki: k.Wiki, Type: followers + k.Type} }
+
+// Followed returns the type that a key of [Followers] is about.
+func Followed(k engine.Key) (t string, ok bool) { return strings.CutPrefix(k.Type, followers) }
+
+const followers = "\x00"
+
+// AppendMessage appends m's frame to b, which may have others in it.
+func AppendMessage(b []byte, m *engine.Message) []byte {
 	const rest = 96 // the members' names, the offset
 	start := len(b)
 	b = slices.Grow(b, headBytes+rest+len(m.Type)+len(m.Msg)+len(m.From)+len(m.To)+len(m.User))

@@ -43,7 +43,8 @@ type Member struct {
 // subscription is the place of a member in a channel. It changes only under the locks of both.
 type subscription struct {
 	ch    *channel
-	place int
+	place int32
+	after uint32 // the channel's item before which the member gets nothing: what was delivered until then is not for it, or it has had it
 }
 
 // NewMember returns a member that gets the messages it subscribes to or, with sees, once it has a client, every message that it sees.
@@ -66,8 +67,8 @@ type stripe struct {
 	channels map[engine.Key]*channel
 }
 
-// Hub is the connections of this relay by what they want. The locks are taken in the order channel.sending, clientsMu, stripe.mu, channel.mu,
-// classicMu, Member.mu.
+// Hub is the connections of this relay by what they want. The locks are taken in the order channel.sending, those of the engine, clientsMu, stripe.mu,
+// channel.mu, classicMu, Member.mu.
 type Hub struct {
 	// CompressBytes is how long messages are that are compressed for members that take that, at least. It is set before any member comes.
 	CompressBytes int
@@ -107,7 +108,8 @@ func (h *Hub) channel(k engine.Key) *channel {
 	return s.channels[k]
 }
 
-// Join subscribes m to k. It gets what is delivered from now on.
+// Join subscribes m to k. It gets what is delivered from now on, and nothing that was delivered before; if it has joined k already that is so only when
+// [Hub.Still] calls it.
 func (h *Hub) Join(m *Member, k engine.Key) {
 	s := h.stripe(k)
 	s.mu.Lock()
@@ -126,6 +128,21 @@ func (h *Hub) Leave(m *Member, k engine.Key) {
 		ch.sending.Lock()
 		defer ch.sending.Unlock()
 	}
+}
+
+// Part is Leave without waiting: what is just being sent m may still get.
+func (h *Hub) Part(m *Member, k engine.Key) { h.leave(m, k) }
+
+// Still calls f while nothing of k is being sent to m. It waits for that only if m has joined k; wait is called before it does.
+func (h *Hub) Still(m *Member, k engine.Key, wait, f func()) {
+	if ch := m.channel(k); ch != nil {
+		if !ch.sending.TryLock() {
+			wait()
+			ch.sending.Lock()
+		}
+		defer ch.sending.Unlock()
+	}
+	f()
 }
 
 // leave returns the channel that m has left.
@@ -149,6 +166,24 @@ func (m *Member) find(ch *channel) int {
 	return slices.IndexFunc(m.subs, func(s subscription) bool { return s.ch == ch })
 }
 
+// channel returns the channel of k if m has joined it, or else nil.
+func (m *Member) channel(k engine.Key) *channel {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if i := slices.IndexFunc(m.subs, func(s subscription) bool { return s.ch.key == k }); i >= 0 {
+		return m.subs[i].ch
+	}
+	return nil
+}
+
+// wants reports whether m gets an item of ch that was delivered before it is sent.
+func (m *Member) wants(ch *channel, number uint32) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := m.find(ch)
+	return i >= 0 && int32(number-m.subs[i].after) > 0
+}
+
 // in reports whether m has joined ch.
 func (m *Member) in(ch *channel) bool {
 	m.mu.Lock()
@@ -157,11 +192,7 @@ func (m *Member) in(ch *channel) bool {
 }
 
 // Subscribed reports whether m has joined k.
-func (m *Member) Subscribed(k engine.Key) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.ContainsFunc(m.subs, func(s subscription) bool { return s.ch.key == k })
-}
+func (m *Member) Subscribed(k engine.Key) bool { return m.channel(k) != nil }
 
 // Len returns how many keys m has joined.
 func (m *Member) Len() int {
@@ -193,9 +224,10 @@ func (h *Hub) joinClassic(m *Member) {
 	}
 }
 
-// Drop takes m out of everything. It does not wait for what is just being sent.
-func (h *Hub) Drop(m *Member) {
-	for _, k := range m.Subscriptions() {
+// Drop takes m out of everything, and returns the keys that it had joined. It does not wait for what is just being sent.
+func (h *Hub) Drop(m *Member) (left []engine.Key) {
+	left = m.Subscriptions()
+	for _, k := range left {
 		h.leave(m, k)
 	}
 	h.clientsMu.Lock()
@@ -213,6 +245,7 @@ func (h *Hub) Drop(m *Member) {
 			h.classicDeflates.Add(-1)
 		}
 	}
+	return left
 }
 
 // Stats is what the hub holds and has done.

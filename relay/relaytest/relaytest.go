@@ -116,6 +116,9 @@ func start(t testing.TB, cfg *config.Config, change func(*config.Config)) *Relay
 	if cfg.State == "" && cfg.Control != "" {
 		cfg.State = filepath.Join(filepath.Dir(cfg.Control), "wikis.json")
 	}
+	if cfg.History == "" && cfg.State != "" {
+		cfg.History = filepath.Join(filepath.Dir(cfg.State), config.HistoryName)
+	}
 	r := &Relay{Control: cfg.Control, Log: new(Log), pipe: newPipeListener(), patience: Patience}
 	s, err := server.New(cfg, slog.New(slog.NewTextHandler(r.Log, nil)))
 	if err == nil {
@@ -183,6 +186,7 @@ func (r *Relay) Publish(t testing.TB, wiki, messages string) {
 type Stats struct {
 	Connections, Clients, Types int
 	Published, Delivered        uint64
+	Repeated                    uint64
 }
 
 // Stats asks the relay for its numbers.

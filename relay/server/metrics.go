@@ -23,10 +23,23 @@ func (s *Server) newMetrics() http.Handler {
 	}
 	load := func(n *atomic.Uint64) func() uint64 { return n.Load }
 	gauge("connections", "Open WebSocket connections.", func() float64 { return float64(s.env.Len()) })
+	for _, transport := range []string{transportStream, transportPoll} {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "websocket_relay", Name: "fallback_connections",
+			Help: "Those of the connections whose frames go over plain HTTP.", ConstLabels: prometheus.Labels{"transport": transport}},
+			func() float64 { return float64(s.fallbacks.count(transport)) }))
+	}
 	gauge("connections_max", "How many connections the limit of open files allows.", func() float64 { return float64(s.files.sockets()) })
 	gauge("clients", "Client ids on these connections.", func() float64 { return float64(s.hub.Stats().Clients) })
 	gauge("types", "Types with a subscriber.", func() float64 { return float64(s.hub.Stats().Types) })
 	gauge("wikis", "Registered wikis.", func() float64 { return float64(len(s.auth.Wikis.All())) })
+	gauge("history_messages", "Messages that are kept for who comes back.", func() float64 { return float64(s.engine.Stats().Messages) })
+	gauge("history_bytes", "Memory that they take.", func() float64 { return float64(s.engine.Stats().Bytes) })
+	gauge("history_file_bytes", "Size of the file in which they are kept.", func() float64 { return float64(s.engine.Stats().Journal) })
+	gauge("present", "Subscriptions to types about which may be asked who is there.", func() float64 { return float64(s.engine.Stats().Present) })
+	counter("repeated_total", "Messages that had been accepted before, by their key.", load(&s.env.Repeated))
+	counter("recovered_total", "Subscriptions that got all that they had missed.", load(&s.env.Recovered))
+	counter("lost_total", "Subscriptions that may have missed something.", load(&s.env.Lost))
+	counter("replayed_total", "Messages that subscriptions had missed and got.", load(&s.env.Replayed))
 	counter("published_total", "Messages accepted.", load(&s.env.Published))
 	counter("delivered_total", "Messages queued for a connection.", func() uint64 { return s.hub.Stats().Delivered })
 	counter("bad_frames_total", "Frames refused as malformed.", load(&s.env.BadFrames))

@@ -20,9 +20,10 @@ import (
 // publish takes messages from a wiki: all of them or, when there is anything wrong with one, none.
 func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
 	id, body, ok := s.fromWiki(w, r, s.cfg.Limits.PublishBytes)
-	if !ok {
+	if !ok || !s.enter(w) {
 		return
 	}
+	defer s.leave()
 	p := s.newPublishing()
 	if err := p.take(&id, body); err != nil {
 		if err.Code == wire.RateLimited {
@@ -79,8 +80,7 @@ func (p *publishing) take(id *auth.Identity, body []byte) *wire.Error {
 		return wire.NewError(wire.RateLimited, "the wiki publishes more than the relay takes")
 	}
 	if err := p.send(); err != nil {
-		s.log.Error("publish", "error", err)
-		return wire.NewError(wire.Unavailable, "the relay cannot take messages now")
+		return err
 	}
 	p.reply = append(p.reply, `{"published":[`...)
 	for i := range p.messages {
@@ -95,24 +95,28 @@ func (p *publishing) take(id *auth.Identity, body []byte) *wire.Error {
 
 // message returns an envelope of a wiki as it is delivered, or why the wiki may not send it.
 func (s *Server) message(id *auth.Identity, e codec.Envelope) (m engine.Message, err *wire.Error) {
-	if m.Key, err = s.auth.Publish(id.Wiki, e.Type); err != nil {
+	to, err := s.auth.Publish(id.Wiki, e.Type)
+	if err != nil {
 		return m, err
 	}
 	// A page tells the wiki its client id, so that it is not told what it did itself. With another's id, that other would not be told.
 	if e.HasActor && e.From != "" && !s.hub.MayBe(e.From, hub.Owner{Wiki: id.Wiki, User: e.Actor}) {
 		e.From = ""
 	}
-	m.Message = codec.Message{Envelope: e, User: id.User, Wiki: true}
+	m.Key, m.Keep, m.Message = to.Key, to.Keep, codec.Message{Envelope: e, User: id.User, Wiki: true}
+	if e.Key != "" {
+		m.Dedup = "wiki\x00" + id.Wiki + "\x00" + e.Key
+	}
 	return m, nil
 }
 
-func (p *publishing) send() error {
+// send publishes the messages. After an error some may have been: the wiki repeats them all, and those with a key do not come twice.
+func (p *publishing) send() *wire.Error {
 	defer p.delivery.Flush()
 	for i := range p.messages {
-		if err := p.server.engine.Publish(&p.messages[i], p.deliver); err != nil {
+		if _, err := p.server.env.Publish(&p.messages[i], p.deliver); err != nil {
 			return err
 		}
-		p.server.env.Published.Add(1)
 		p.delivery.Pace()
 	}
 	return nil
@@ -171,7 +175,5 @@ func writeJSON(w http.ResponseWriter, v any) {
 	if err != nil {
 		panic(err) // the types that are passed can all be marshalled
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Write(append(text, '\n'))
+	answerJSON(w, append(text, '\n'))
 }

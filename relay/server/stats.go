@@ -87,7 +87,7 @@ func (s *Server) allStats() any {
 			wiki.Clients += c.Clients()
 		}
 	}
-	h := s.hub.Stats()
+	h, kept := s.hub.Stats(), s.engine.Stats()
 	return map[string]any{
 		"version":     config.Version,
 		"pid":         os.Getpid(),
@@ -97,7 +97,11 @@ func (s *Server) allStats() any {
 		"types":       h.Types,
 		"published":   s.env.Published.Load(),
 		"delivered":   h.Delivered,
-		"wikis":       wikis,
+		"repeated":    s.env.Repeated.Load(),
+		"history": map[string]any{"file": s.cfg.History, "fileBytes": kept.Journal, "messages": kept.Messages, "types": kept.Keys, "bytes": kept.Bytes,
+			"recovered": s.env.Recovered.Load(), "lost": s.env.Lost.Load(), "replayed": s.env.Replayed.Load()},
+		"presence": map[string]int{"types": kept.Rooms, "connections": kept.Present},
+		"wikis":    wikis,
 	}
 }
 

@@ -24,9 +24,11 @@
 //	{"id":2,"op":"register","client":"WS2"}               {}
 //	{"op":"release","client":"WS2"}                       {}
 //	{"id":3,"op":"subscribe","type":T,"token":T2}         {"epoch":E,"offset":N,"recovered":true}; the token only for a type that needs one
+//	  "since":{"epoch":E,"offset":N} or {"time":unix}     and then what was missed: see History
 //	{"id":4,"op":"unsubscribe","type":T}                  {}
-//	{"id":5,"op":"send","type":T,"msg":M,"from":C,"to":…} {"offset":N}
-//	{"id":6,"op":"refresh","token":T}                     {"expires":unix}
+//	{"id":5,"op":"send","type":T,"msg":M,"from":C,"to":…} {"offset":N}; "key":K, when the message may be sent again: see Delivery
+//	{"id":6,"op":"presence","type":T,"follow":true}       {"users":["A","B"],"anonymous":2,"count":4}: see Presence
+//	{"id":7,"op":"refresh","token":T}                     {"expires":unix}
 //	{"op":"ping"}                                         the frame {"op":"pong"}
 //
 // connect comes first, within ten seconds. An object without "op" that has a "type" is a send. From relay to client:
@@ -37,6 +39,8 @@
 //	{"op":"expire","seconds":60}                          the token runs out: refresh it
 //	{"op":"expire","type":T}                              the subscription token runs out: subscribe again, with a new one, and nothing is missed
 //	{"op":"revoked","type":T}                             a subscription ended: subscribe again, with a new subscription token
+//	{"op":"join","type":T,"user":U}                       a user has come to a type that the client follows; {…,"anonymous":N}: how many visitors without
+//	{"op":"leave","type":T,"user":U}                      an account there are now, after one has come or gone
 //	{"op":"reconnect","after":ms}                         this relay is going away
 //	{"op":"pong"}
 //
@@ -53,7 +57,8 @@
 // that takes a subscription token (package auth, Policy). What somebody is comes from a token that the wiki has signed: JWT (RFC 7519), HS256,
 // "kid" and "iss" are the wiki id, "aud" is one of connect, subscribe and publish, "sub" is the user's name or "", and "sid" names the session.
 //
-//	connect    allow:{subscribe,send,presence} (patterns: a type, or a prefix and "*"), rights:[names], rate:{count,seconds}; at most 48 hours
+//	connect    allow:{subscribe,send,presence} (patterns: a type, or a prefix and "*"; without allow: everything), rights:[names],
+//	           rate:{count,seconds}; at most 48 hours
 //	subscribe  type; for a connection of the same wiki and user; at most 48 hours
 //	publish    at most 60 seconds
 //
@@ -61,8 +66,12 @@
 // used within a private wiki, stays within that wiki. What is refused says why: "unauthorized" when a token is missing or will not do, "forbidden"
 // when no token would help, "rate-limited" when it was too often.
 //
-// POST /api/publish {"messages":[…]} takes messages from a wiki, all or none. Each may have an "actor", the name of the user whose request it was: "from"
-// is dropped then when that client id is another user's.
+// POST /api/publish {"messages":[…]} takes messages from a wiki: when something is wrong with one, none. Each may have an "actor", the name of the user
+// whose request it was: "from" is dropped then when that client id is another user's. Each may have a "key", see Delivery; a publish that was not answered, or
+// with 503, can be repeated then. The answer is {"published":[{"offset":N}…]}.
+//
+// GET /api/history?type=T&since=S, where S is EPOCH:OFFSET or Unix seconds, answers a wiki {"epoch":E,"offset":N,"recovered":true,"messages":[…]} as a
+// subscriber would be, but with all messages, whoever they are for; without "since" there are none. GET /api/presence?type=T answers who is there.
 //
 // POST /api/disconnect {"user":U} or {"session":S} ends connections with 4401 and revokes their tokens; {"type":T} ends the subscriptions that took a
 // subscription token and revokes those; {"client":C} only ends. "before", Unix seconds of the wiki's clock, says up to when tokens are revoked.
@@ -75,7 +84,7 @@
 // that shows; a message of too many fragments, or one that is not complete in time, with 1008; one too large, before or after it is inflated, with 1009.
 //
 // A relay that is set up for it agrees on permessage-deflate (RFC 7692), without context takeover in either direction and with a window of 32 KiB. It
-// then compresses messages of some size, and no replies; the client may compress what it likes. A message that cannot be inflated ends the connection
+// then compresses messages of some size, but no replies and not what was missed; the client may compress what it likes. A message that cannot be inflated ends the connection
 // with 1007, and the bytes that it becomes count against the limits too. No other extension is agreed on.
 //
 // When the relay is more than three quarters full a wiki that has its share of the connections or more gets "unavailable" and 1013, and a handshake
@@ -85,8 +94,63 @@
 //
 // Messages of one type reach every connection in one order. A connection gets a message once, whichever of its clients wanted it, and not at
 // all when its only client is the sender; a connection with several clients gives it to each but the sender. A message with recipients goes to
-// connections that hold one of them and subscribe to its type. Types have no history yet: a subscription with "since" answers
-// recovered:false unless nothing was published in between, and the page must fetch again what it shows.
+// connections that hold one of them and subscribe to its type.
+//
+// Offsets are one count over all types of the relay, of an epoch: they rise within a type, with gaps. An epoch with an offset is a position; it covers what has
+// this offset or a lower one.
+//
+// A message may have a key ([CheckKey]) that no other message of its sender has. Sent again by the same sender, it is not delivered again and is answered with the
+// offset of the first; it counts against the rates as any other. The sender is the wiki or, for visitors, wiki, user and client id. The relay knows a key
+// for ten minutes, but at most the last 65,536 of them; those of messages that it keeps it also knows when it has been restarted.
+//
+// # History
+//
+// Of types whose policy says "history":{"count":C,"seconds":S} the relay keeps the last C messages for S seconds, unless all that it keeps takes more memory than
+// it may. They survive its end, however that comes, though not a breakdown of the machine: after that the epoch is another one.
+//
+// A subscribe with "since" says what the client has seen of the type: all that a position covers, or all from before a time. "recovered":true says that the
+// messages behind the reply are all that came after that; they are ordinary message frames, oldest first, and obey the rules of live ones: those with
+// recipients are only for who holds one of them now, and who is the only client of the connection does not get its own. "recovered":false says that some may be
+// gone, and then none are sent: the page must fetch again what it shows. That is so when the epoch is another, when some were not kept for long enough, when
+// they would fill more than half of the outbox, and for types without history when anything was published in between, or when the relay has
+// been restarted. Without "since" it is true, and nothing is sent. Rights count as they are when the client comes back.
+//
+// The reply's position covers the messages behind it. So, of this type: before the reply comes what is live, in order; right behind the reply, and with
+// nothing of any type in between, comes what was missed, with offsets up to the reply's; after that comes what is live again, with higher offsets only.
+// Nothing is left out, and nothing comes twice.
+//
+// A client may subscribe again to a type that it has, because one of its pages has seen less than the others. The same holds then, but that messages which it got
+// before the reply come once more behind it, as far as they are not covered by "since". What is live goes on: also with recovered:false nothing is left out of it.
+// An unsubscribe forgets nothing of the history.
+//
+// # Presence
+//
+// Of types whose policy says "presence":true the relay tells who subscribes to them, to clients that may subscribe to them and whose token allows it in
+// allow.presence; without a token nobody is told. "users" is the users by name, sorted, 1000 at most, each once however many connections it has; "anonymous"
+// how many connections there are of visitors without an account; "count" the sum of both, with users that are not named.
+//
+// With "follow":true the client is told from then on who comes and goes, with "follow":false no more, and without it as before. A change that comes before the
+// reply is in the reply already, and one behind it may be: the last word counts. A user leaves when its last subscription has been gone for five seconds, so that a page that is loaded again
+// does not; the number of anonymous visitors is told at most once a second. A connection follows as many types as it may subscribe to. When the wiki or a new
+// token takes the right away, the changes end without a word.
+//
+// # Over plain HTTP
+//
+// Where a network lets no WebSocket through, a client of mode v1 carries its frames over POST requests to the same addresses: so any rule that forwards the
+// address is enough, browsers always say their origin, no image or link can cause such a request, and no preflight is needed. The body is text, and its
+// first line says what it is:
+//
+//	stream              opens a connection whose frames come in the answer, which does not end: Server-Sent Events (HTML standard, section 9.2)
+//	open                opens one that is polled: {"key":KEY}
+//	send KEY N          the frames for the relay follow, one a line; N counts these requests, from 1: 204
+//	close KEY           ends the connection: 204
+//	poll KEY ACK        waits for frames: {"frames":["…",…],"next":ACK} or {"close":{"code":…,"reason":"…"}}
+//
+// A stream begins with the event "open", whose data is {"key":KEY}. Then each frame is the data of an event without a name, "ping" wants a frame as a sign
+// of life, such as {"op":"ping"}, and "close", with {"code":…,"reason":"…"}, is the last. A poll is answered when there are frames, or after 25 seconds;
+// ACK is the "next" of the last answer, 0 at first, and what is not acknowledged comes again. A connection that nobody polls for 40 seconds has ended. A key
+// that is unknown, ended or used from another origin is 404. The last send, repeated because its answer was lost, is answered and not done again.
+// Limits, rates, rights and close codes are those of a WebSocket.
 package wire
 
 // Subprotocol is the WebSocket subprotocol that selects mode v1 (RFC 6455, section 1.9).
@@ -106,6 +170,9 @@ const (
 	OpExpire      = "expire"
 	OpReconnect   = "reconnect"
 	OpRevoked     = "revoked"
+	OpPresence    = "presence"
+	OpJoin        = "join"
+	OpLeave       = "leave"
 )
 
 // TypeRegister is the classic envelope's type that only registers the sender.

@@ -14,6 +14,9 @@ type Limits struct {
 	Depth        int // nesting of JSON
 }
 
+// KeyBytes is the longest key of a message, see [CheckKey].
+const KeyBytes = 64
+
 // DefaultLimits are the limits of a relay whose configuration names none.
 func DefaultLimits() Limits {
 	return Limits{

@@ -25,16 +25,21 @@ func CheckType(t string, limit int) *Error {
 }
 
 // CheckClient returns nil when id can be a client id: 1 to limit bytes of A-Z a-z 0-9 _ . : -
-func CheckClient(id string, limit int) *Error {
+func CheckClient(id string, limit int) *Error { return checkID("client id", id, limit) }
+
+// CheckKey returns nil when key can name a message, so that it is not delivered twice: 1 to [KeyBytes] bytes of the letters of client ids.
+func CheckKey(key string) *Error { return checkID("key", key, KeyBytes) }
+
+func checkID(what, id string, limit int) *Error {
 	switch {
 	case id == "":
-		return NewError(BadRequest, "client id is missing or empty")
+		return NewError(BadRequest, what+" is missing or empty")
 	case len(id) > limit:
-		return NewError(BadRequest, "client id has "+strconv.Itoa(len(id))+" bytes, at most "+strconv.Itoa(limit)+" are allowed")
+		return NewError(BadRequest, what+" has "+strconv.Itoa(len(id))+" bytes, at most "+strconv.Itoa(limit)+" are allowed")
 	}
 	for i := range len(id) {
 		if c := id[i]; !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("_.:-", c) >= 0) {
-			return NewError(BadRequest, "client id may have letters, digits and _ . : - only")
+			return NewError(BadRequest, what+" may have letters, digits and _ . : - only")
 		}
 	}
 	return nil

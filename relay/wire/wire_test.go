@@ -31,6 +31,15 @@ func TestNames(t *testing.T) {
 	}
 }
 
+func TestKeys(t *testing.T) {
+	longest := strings.Repeat("k", wire.KeyBytes)
+	for key, ok := range map[string]bool{"a": true, "0-9_.:Z": true, longest: true, longest + "k": false, "": false, "a b": false, "é": false, "a\x00": false} {
+		if err := wire.CheckKey(key); (err == nil) != ok {
+			t.Errorf("key %q: %v", key, err)
+		}
+	}
+}
+
 func TestCloseCodesSayWhetherToComeBack(t *testing.T) {
 	for _, c := range []wire.Close{wire.CloseGoingAway, wire.CloseSlow, wire.CloseNoConnect, wire.ClosePingTimeout, wire.CloseRateLimited, wire.CloseUnauthorized, wire.CloseStale} {
 		if !wire.MayReconnect(c.Code) {

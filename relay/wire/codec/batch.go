@@ -8,7 +8,7 @@ import (
 
 var batchMembers = []string{"messages"}
 
-// ParseBatch reads the body of POST /api/publish, {"messages":[envelope…]}, whose envelopes may have an "actor", and hands one after the other to take.
+// ParseBatch reads the body of POST /api/publish, {"messages":[envelope…]}, whose envelopes may have an "actor" and a "key", and hands one after the other to take.
 // All or nothing: one bad message, or an error of take, refuses the batch, and nothing of what was handed over before counts. The error names its index.
 func ParseBatch(body []byte, lim wire.Limits, take func(Envelope) *wire.Error) *wire.Error {
 	n, found := 0, false

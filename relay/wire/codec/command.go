@@ -8,6 +8,12 @@ type Position struct {
 	Offset uint64
 }
 
+// Since is what a subscriber has seen: everything up to a position or, when the epoch is "", up to a time.
+type Since struct {
+	Position
+	Time int64 // Unix seconds
+}
+
 // Command is a frame from a client in mode v1. Which members mean something depends on Op; the rest is zero.
 type Command struct {
 	ID      uint64
@@ -15,13 +21,14 @@ type Command struct {
 	Token   string
 	Client  string
 	Clients []string
-	Since   *Position
+	Since   *Since
+	Follow  *bool // whether changes of presence are to be told from now on; nil: as it is
 	Envelope
 }
 
 var (
-	commandMembers  = []string{"type", "msg", "from", "to", "id", "op", "token", "client", "clients", "since"}
-	positionMembers = []string{"epoch", "offset"}
+	commandMembers = []string{"type", "msg", "from", "to", "id", "op", "token", "client", "clients", "key", "since", "follow"}
+	sinceMembers   = []string{"epoch", "offset", "time"}
 )
 
 // ParseCommand reads a v1 frame. With an error the command still has the ID, where one could be read before the fault, so that the error can be a
@@ -65,7 +72,9 @@ func (c *Command) set(name string, raw []byte, lim *wire.Limits) (err *wire.Erro
 	case "clients":
 		c.Clients, err = ids(raw, lim)
 	case "since":
-		c.Since, err = position(raw, lim)
+		c.Since, err = since(raw, lim)
+	case "follow":
+		c.Follow, err = boolMember(name, raw)
 	default:
 		err = c.Envelope.set(name, raw, lim)
 	}
@@ -77,7 +86,7 @@ func (c *Command) check(lim *wire.Limits) *wire.Error {
 		c.Op = wire.OpSend
 	}
 	switch c.Op {
-	case wire.OpSubscribe, wire.OpUnsubscribe, wire.OpSend:
+	case wire.OpSubscribe, wire.OpUnsubscribe, wire.OpSend, wire.OpPresence:
 		return wire.CheckType(c.Type, lim.TypeBytes)
 	case wire.OpRegister, wire.OpRelease:
 		return wire.CheckClient(c.Client, lim.ClientBytes)
@@ -91,10 +100,11 @@ func (c *Command) check(lim *wire.Limits) *wire.Error {
 	case "":
 		return wire.NewError(wire.BadRequest, `"op" or "type" is missing`)
 	}
-	return wire.NewError(wire.UnknownOp, "the relay knows connect, register, release, subscribe, unsubscribe, send, refresh and ping")
+	return wire.NewError(wire.UnknownOp, "the relay knows connect, register, release, subscribe, unsubscribe, send, presence, refresh and ping")
 }
 
-var ops = []string{wire.OpSend, wire.OpSubscribe, wire.OpUnsubscribe, wire.OpRegister, wire.OpRelease, wire.OpConnect, wire.OpRefresh, wire.OpPing}
+var ops = []string{wire.OpSend, wire.OpSubscribe, wire.OpUnsubscribe, wire.OpRegister, wire.OpRelease, wire.OpConnect, wire.OpRefresh, wire.OpPing,
+	wire.OpPresence}
 
 // opMember reads a string that mostly is one of ops, which costs no memory then.
 func opMember(name string, raw []byte) (string, *wire.Error) {
@@ -132,22 +142,36 @@ func ids(raw []byte, lim *wire.Limits) ([]string, *wire.Error) {
 	return list, err
 }
 
-func position(raw []byte, lim *wire.Limits) (*Position, *wire.Error) {
+// since reads what a subscriber has seen: a position or a time, one of them.
+func since(raw []byte, lim *wire.Limits) (*Since, *wire.Error) {
 	if string(raw) == "null" {
 		return nil, nil
 	}
-	var p Position
+	var p Since
+	var position, time bool
 	s := scanner{data: raw, max: lim.Depth}
-	err := s.members(positionMembers, func(name string) *wire.Error {
+	err := s.members(sinceMembers, func(name string) *wire.Error {
 		raw, err := s.raw()
-		switch {
-		case err != nil:
-		case name == "epoch":
+		if err != nil {
+			return err
+		}
+		switch name {
+		case "epoch":
+			position = true
 			p.Epoch, err = stringMember(name, raw)
-		default:
+		case "offset":
+			position = true
 			p.Offset, err = uintMember(name, raw)
+		default:
+			time = true
+			var seconds uint64
+			seconds, err = uintMember(name, raw)
+			p.Time = int64(seconds)
 		}
 		return err
 	})
+	if err == nil && (position == time || position && p.Epoch == "") {
+		err = wire.NewError(wire.BadRequest, `"since" has either "epoch" and "offset" or "time"`)
+	}
 	return &p, err
 }

@@ -16,13 +16,14 @@ type Envelope struct {
 	From       string
 	To         []byte
 	Recipients []string
+	Key        string // of a send or a publish: names the message, so that it is not delivered twice; "": nothing does
 	Actor      string // of a publish: the user whose request it was, "" for one without an account
 	HasActor   bool   // false: whose request it was is unknown
 }
 
 var (
 	envelopeMembers = []string{"type", "msg", "from", "to"}
-	publishMembers  = []string{"type", "msg", "from", "to", "actor"}
+	publishMembers  = []string{"type", "msg", "from", "to", "actor", "key"}
 )
 
 // ParseEnvelope reads a classic frame. The type must be there and well formed; From may be empty.
@@ -63,11 +64,23 @@ func (e *Envelope) set(name string, raw []byte, lim *wire.Limits) (err *wire.Err
 	case "to":
 		e.To = raw
 		e.Recipients, err = recipients(raw, lim)
+	case "key":
+		e.Key, err = keyMember(name, raw)
 	case "actor":
 		e.HasActor = true
 		e.Actor, err = stringMember(name, raw)
 	}
 	return err
+}
+
+func keyMember(name string, raw []byte) (key string, err *wire.Error) {
+	if string(raw) == "null" {
+		return "", nil
+	}
+	if key, err = stringMember(name, raw); err == nil {
+		err = wire.CheckKey(key)
+	}
+	return key, err
 }
 
 // recipients reads "to": an array of ids or one comma-separated string; nothing, "", [] and [0] mean everyone.

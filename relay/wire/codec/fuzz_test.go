@@ -20,13 +20,15 @@ type reading struct {
 	Client  json.RawMessage
 	Clients []json.RawMessage
 	ID      uint64
-	Since   *codec.Position
+	Since   *codec.Since
+	Follow  *bool
 }
 
 type envelope struct {
 	Type          string
 	Msg, From, To json.RawMessage
 	Actor         *string // in a publish only
+	Key           *string
 }
 
 // reads returns how encoding/json reads what the scanner has taken. No reader may see anything else in a frame than the relay does.
@@ -72,7 +74,8 @@ func recipients(raw json.RawMessage) (ids []string) {
 func alike(t *testing.T, data []byte, e codec.Envelope, r *envelope) {
 	t.Helper()
 	if e.Type != r.Type || !bytes.Equal(e.Msg, r.Msg) || (e.Msg == nil) != (r.Msg == nil) || e.From != id(r.From) || !bytes.Equal(e.To, r.To) ||
-		!slices.Equal(e.Recipients, recipients(r.To)) || e.HasActor != (r.Actor != nil) || e.HasActor && e.Actor != *r.Actor {
+		!slices.Equal(e.Recipients, recipients(r.To)) || e.HasActor != (r.Actor != nil) || e.HasActor && e.Actor != *r.Actor ||
+		(r.Key == nil) != (e.Key == "") || r.Key != nil && e.Key != *r.Key {
 		t.Errorf("%q is %+v, but for encoding/json %+v", data, e, r)
 	}
 }
@@ -119,7 +122,7 @@ func FuzzEnvelope(f *testing.F) {
 		}
 		var r envelope
 		reads(t, data, &r)
-		r.Actor = nil
+		r.Actor, r.Key = nil, nil
 		alike(t, data, e, &r)
 		survives(t, e)
 	})
@@ -150,7 +153,7 @@ func FuzzCommand(f *testing.F) {
 			token = *r.Token
 		}
 		if c.ID != r.ID || c.Op != r.Op || c.Token != token || c.Client != id(r.Client) || !slices.Equal(c.Clients, clients) ||
-			(c.Since == nil) != (r.Since == nil) || c.Since != nil && *c.Since != *r.Since {
+			(c.Since == nil) != (r.Since == nil) || c.Since != nil && *c.Since != *r.Since || !sameBool(c.Follow, r.Follow) {
 			t.Errorf("%q is %+v, but for encoding/json %+v", data, c, r)
 		}
 		r.Actor = nil
@@ -167,6 +170,7 @@ func FuzzBatch(f *testing.F) {
 	}
 	f.Add([]byte(`{"messages":[]}`))
 	f.Add([]byte(`{"messages":[{"type":"T","actor":"Ann"},{"type":"T","actor":""}]}`))
+	f.Add([]byte(`{"messages":[{"type":"T","key":"edit:12"},{"type":"T","key":null}]}`))
 	f.Add([]byte(`{"messages":null}`))
 	f.Add([]byte(`{"messages":[],"me\u017f\u017fages":[{"type":"x"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -19,7 +19,9 @@ type golden struct {
 	ID                uint64
 	Op, Token, Client string
 	Clients           []string
-	Since             *codec.Position
+	Since             *codec.Since
+	Follow            *bool
+	Key               string
 	Type, From        string
 	Msg, To           *string
 	Recipients        []string
@@ -46,7 +48,7 @@ func same(raw []byte, want *string) bool {
 
 func (g *golden) envelope(t *testing.T, e codec.Envelope) {
 	t.Helper()
-	if e.Type != g.Type || e.From != g.From || !same(e.Msg, g.Msg) || !same(e.To, g.To) || !slices.Equal(e.Recipients, g.Recipients) {
+	if e.Type != g.Type || e.From != g.From || !same(e.Msg, g.Msg) || !same(e.To, g.To) || !slices.Equal(e.Recipients, g.Recipients) || e.Key != g.Key {
 		t.Errorf("%s: %+v (msg %s, to %s)", g.Name, e, e.Msg, e.To)
 	}
 }
@@ -82,11 +84,14 @@ func TestCommands(t *testing.T) {
 			continue
 		}
 		g.envelope(t, c.Envelope)
-		if c.Op != g.Op || c.Token != g.Token || c.Client != g.Client || !slices.Equal(c.Clients, g.Clients) || (c.Since == nil) != (g.Since == nil) || c.Since != nil && *c.Since != *g.Since {
+		if c.Op != g.Op || c.Token != g.Token || c.Client != g.Client || !slices.Equal(c.Clients, g.Clients) || (c.Since == nil) != (g.Since == nil) || c.Since != nil && *c.Since != *g.Since ||
+			!sameBool(c.Follow, g.Follow) {
 			t.Errorf("%s: %+v", g.Name, c)
 		}
 	}
 }
+
+func sameBool(a, b *bool) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
 func raw(s *string) []byte {
 	if s == nil {
@@ -123,10 +128,13 @@ func TestBatch(t *testing.T) {
 		`{"messages":[]}`: "", `{"messages":[{"type":"a"},{"type":"b"}]}`: "",
 		`{"messages":[{"type":"a"},{"type":"b"},{"type":"c"}]}`: "limit: more than 2 messages in one publish",
 		`{"messages":[{"type":"a"},{"type":""}]}`:               "bad-request: message 1: type is missing or empty",
-		`{"messages":[1]}`: "bad-request: message 0: not a JSON object",
-		`{"messages":{}}`:  `bad-request: "messages" is not an array`,
-		`{}`:               `bad-request: "messages" is missing`,
-		`{"Messages":[]}`:  `bad-request: "Messages" is not written "messages"`,
+		`{"messages":[{"type":"a","key":"k-1"}]}`:               "", `{"messages":[{"type":"a","key":null}]}`: "",
+		`{"messages":[{"type":"a","key":"k 1"}]}`: "bad-request: message 0: key may have letters, digits and _ . : - only",
+		`{"messages":[{"type":"a","key":7}]}`:     `bad-request: message 0: "key" is not a string`,
+		`{"messages":[1]}`:                        "bad-request: message 0: not a JSON object",
+		`{"messages":{}}`:                         `bad-request: "messages" is not an array`,
+		`{}`:                                      `bad-request: "messages" is missing`,
+		`{"Messages":[]}`:                         `bad-request: "Messages" is not written "messages"`,
 	} {
 		batch, err := readBatch([]byte(body), lim)
 		if got := ""; err != nil && err.Error() != want || err == nil && want != got {

@@ -84,6 +84,18 @@ func uintMember(name string, raw []byte) (uint64, *wire.Error) {
 	return n, nil
 }
 
+// boolMember reads true or false; null is nil.
+func boolMember(name string, raw []byte) (*bool, *wire.Error) {
+	switch string(raw) {
+	case "true", "false":
+		value := raw[0] == 't'
+		return &value, nil
+	case "null":
+		return nil, nil
+	}
+	return nil, wire.NewError(wire.BadRequest, strconv.Quote(name)+" is not true or false")
+}
+
 // nothing reports whether raw is one of the values that scripts write for "none": null, false, 0, "".
 func nothing(raw []byte) bool {
 	switch string(raw) {

@@ -1,0 +1,70 @@
+package hub_test
+
+import (
+	"strings"
+	"testing"
+
+	"mediawiki-websocket/relay/engine"
+	"mediawiki-websocket/relay/hub"
+	"mediawiki-websocket/relay/wire/codec"
+)
+
+// Whoever comes back, or begins anew, gets nothing that was delivered before and is still to be sent: it has had it, or gets it otherwise.
+func TestWhoBeginsAnewGetsOldMessages(t *testing.T) {
+	k := engine.Key{Type: "T"}
+	for name, again := range map[string]func(h *hub.Hub, m *hub.Member){
+		"comes back": func(h *hub.Hub, m *hub.Member) {
+			h.Part(m, k)
+			h.Join(m, k)
+		},
+		"begins anew": func(h *hub.Hub, m *hub.Member) {
+			h.Still(m, k, func() {}, func() { h.Join(m, k) })
+		},
+		"comes back when another has come": func(h *hub.Hub, m *hub.Member) {
+			h.Join(hub.NewMember(new(outbox), nil), k)
+			h.Part(m, k)
+			h.Join(m, k)
+		},
+	} {
+		h := hub.New()
+		mine, others := new(outbox), new(outbox)
+		m, other := hub.NewMember(mine, nil), hub.NewMember(others, nil)
+		h.Join(m, k)
+		h.Join(other, k)
+		d := h.NewDelivery(nil)
+		publish := func(msg string) {
+			d.Deliver(&engine.Message{Key: k, Message: codec.Message{Envelope: codec.Envelope{Type: "T", Msg: []byte(msg)}}})
+		}
+		publish("1")
+		again(h, m)
+		publish("2")
+		d.Tell(k, []byte("told"))
+		d.Flush()
+		if strings.Contains(mine.text, `"msg":1`) || strings.Count(mine.text, `"msg":2`) != 1 || strings.Count(mine.text, "told") != 1 {
+			t.Errorf("who %s got %q", name, mine.text)
+		}
+		if strings.Count(others.text, `"msg":1`) != 1 || strings.Count(others.text, `"msg":2`) != 1 || strings.Count(others.text, "told") != 1 {
+			t.Errorf("beside who %s another got %q", name, others.text)
+		}
+		if st := h.Stats(); st.Delivered == 0 {
+			t.Errorf("%+v", st)
+		}
+	}
+}
+
+func TestFollowersAreAType(t *testing.T) {
+	k := engine.Key{Wiki: "a:", Type: "a:T"}
+	if typ, ok := hub.Followed(hub.Followers(k)); !ok || typ != k.Type || hub.Followers(k) == k {
+		t.Error(typ, ok)
+	}
+	if _, ok := hub.Followed(k); ok {
+		t.Error("a type is taken for its followers")
+	}
+}
+
+// outbox is one that keeps everything.
+type outbox struct{ text string }
+
+func (b *outbox) Queue(frames []byte) bool { b.text += string(frames); return false }
+func (b *outbox) Flush()                   {}
+func (b *outbox) Send(frames []byte)       { b.Queue(frames) }
