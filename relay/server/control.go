@@ -26,10 +26,16 @@ func (s *Server) openControl() (net.Listener, error) {
 	if path == "" {
 		return nil, nil
 	}
-	if err := removeStale(path); err != nil {
+	l, err := s.bind(controlPart, func() (net.Listener, error) {
+		if err := removeStale(path); err != nil {
+			return nil, err
+		}
+		return net.Listen("unix", path)
+	})
+	var told *config.Exit
+	if errors.As(err, &told) {
 		return nil, err
 	}
-	l, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, config.Fail(config.ExitUsage, "control socket: %v", err)
 	}
@@ -50,8 +56,11 @@ func (s *Server) takeLock() error {
 	if err := controlFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	var f *os.File
+	var err error
+	if s.inheritance != nil && s.inheritance.lock != nil {
+		f = s.inheritance.lock // both hold it, until the other ends
+	} else if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return config.Fail(config.ExitUsage, "lock: %v", err)
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
@@ -125,8 +134,10 @@ func removeStale(path string) error {
 
 // unlock lets the next relay in.
 func (s *Server) unlock() {
-	if err := s.auth.Revocations.Close(); err != nil {
-		s.log.Error("close the file of revoked tokens", "error", err)
+	if !s.ceded.Load() {
+		if err := s.auth.Revocations.Close(); err != nil {
+			s.log.Error("close the file of revoked tokens", "error", err)
+		}
 	}
 	if s.lock != nil {
 		s.lock.Close()

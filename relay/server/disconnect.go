@@ -48,9 +48,10 @@ func (d *disconnectRequest) check(now time.Time) *wire.Error {
 // disconnect revokes what a wiki has granted: connections end at once, and the tokens behind them do not count any more.
 func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) {
 	id, body, ok := s.fromWiki(w, r, disconnectBytes)
-	if !ok {
+	if !ok || !s.enter(w) {
 		return
 	}
+	defer s.leave()
 	var d disconnectRequest
 	parser := json.NewDecoder(bytes.NewReader(body))
 	parser.DisallowUnknownFields()
@@ -83,9 +84,9 @@ func (s *Server) disconnect(w http.ResponseWriter, r *http.Request) {
 func (s *Server) revoke(wiki string, d *disconnectRequest) (closed int, fault *wire.Error) {
 	before := time.Unix(d.Before, 0)
 	if d.Type != "" {
-		if k, err := s.auth.Publish(wiki, d.Type); err != nil {
+		if to, err := s.auth.Publish(wiki, d.Type); err != nil {
 			return 0, err
-		} else if k.Wiki != wiki {
+		} else if to.Key.Wiki != wiki {
 			return 0, wire.NewError(wire.BadRequest, "the type is shared with other wikis and needs no subscription token")
 		}
 	}

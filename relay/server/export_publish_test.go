@@ -27,7 +27,10 @@ func (s *Server) Deliver(messages ...engine.Message) error {
 	p.messages = append(p.messages, messages...)
 	err := p.send()
 	p.free()
-	return err
+	if err != nil {
+		return err
+	}
+	return nil
 }
 
 // Take is what there is to a publish but for HTTP's part. It returns the answer's length.
@@ -43,7 +46,7 @@ func (s *Server) Take(token string, body []byte) (int, *wire.Error) {
 	return n, err
 }
 
-func (s *Server) MaySend(id *auth.Identity, t string) (engine.Key, *wire.Error) {
+func (s *Server) MaySend(id *auth.Identity, t string) (auth.Target, *wire.Error) {
 	return s.auth.Send(id, t)
 }
 

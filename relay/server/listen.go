@@ -20,7 +20,7 @@ func (s *Server) listen() ([]net.Listener, error) {
 	if s.cfg.Listen == "" {
 		return nil, nil
 	}
-	plain, err := listenTCP(s.cfg.Listen)
+	plain, err := s.listenTCP(plainPart, s.cfg.Listen)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (s *Server) listen() ([]net.Listener, error) {
 	certificate, err := openCertificate(s.cfg.TLSCert, s.cfg.TLSKey, s.log)
 	var secure net.Listener
 	if err == nil {
-		secure, err = listenTCP(net.JoinHostPort(host, strconv.Itoa(n+1)))
+		secure, err = s.listenTCP(securePart, net.JoinHostPort(host, strconv.Itoa(n+1)))
 	}
 	if err != nil {
 		plain.Close()
@@ -44,14 +44,29 @@ func (s *Server) listen() ([]net.Listener, error) {
 	return []net.Listener{plain, &sniffListener{secure, certificate.config()}}, nil
 }
 
-func listenTCP(address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
+// listenTCP opens a port, unless it is inherited.
+func (s *Server) listenTCP(part, address string) (net.Listener, error) {
+	l, err := s.bind(part, func() (net.Listener, error) { return net.Listen("tcp", address) })
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, taken(address)
 	}
 	if err != nil {
 		return nil, config.Fail(config.ExitUsage, "listen on %s: %v", address, err)
 	}
+	return l, nil
+}
+
+// bind opens a socket for listening, unless it is inherited, and remembers it for whoever takes this relay's place.
+func (s *Server) bind(part string, open func() (net.Listener, error)) (l net.Listener, err error) {
+	if s.inheritance != nil {
+		l = s.inheritance.listeners[part]
+	}
+	if l == nil {
+		if l, err = open(); err != nil {
+			return nil, err
+		}
+	}
+	s.listening[part] = l
 	return l, nil
 }
 

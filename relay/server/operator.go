@@ -42,8 +42,17 @@ func (s *Server) wiki(w http.ResponseWriter, r *http.Request) {
 		refuse(w, wire.NewError(wire.BadRequest, err.Error()))
 		return
 	}
+	if !s.enter(w) {
+		return
+	}
+	defer s.leave()
+	s.registering.Lock()
 	before := s.auth.Wikis.Get(id)
 	changed, err := s.auth.Wikis.Put(wiki)
+	if err == nil {
+		s.engine.Declare(id, wiki.Histories()) // behind Put: what is published meanwhile may not be kept
+	}
+	s.registering.Unlock()
 	if err != nil {
 		s.log.Error("register a wiki", "wiki", id, "error", err)
 		refuse(w, wire.NewError(wire.Unavailable, "the relay could not save the registration: see its log"))
@@ -69,11 +78,13 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, map[string]string{"status": "ok", "version": config.Version})
 }
 
-// readyz says whether the relay takes connections: 503 while it starts and ends.
+// readyz says whether the relay takes connections, 503 while it starts and ends; whether kept messages outlive it, how many there are, and how many bytes
+// of memory they take.
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	if !s.ready.Load() {
 		refuse(w, wire.NewError(wire.Unavailable, "the relay is starting or ending"))
 		return
 	}
-	writeJSON(w, map[string]string{"status": "ready"})
+	kept := s.engine.Stats()
+	writeJSON(w, map[string]any{"status": "ready", "history": s.cfg.History != "", "messages": kept.Messages, "bytes": kept.Bytes})
 }

@@ -12,7 +12,7 @@ import (
 func TestStrangerSeesTheOperatorsPages(t *testing.T) {
 	r := relaytest.Start(t, farm)
 	r.V1(t, connectToken("p:", "Pat"), "WS1")
-	for _, path := range []string{"/metrics", "/healthz", "/readyz", "/api/wikis/a:", "/api/wikis/", "/debug/pprof/", "/debug/vars", "/api/", "/api/history"} {
+	for _, path := range []string{"/metrics", "/healthz", "/readyz", "/api/wikis/a:", "/api/wikis/", "/debug/pprof/", "/debug/vars", "/api/", "/api/messages"} {
 		spellings := []string{path, "/" + path, "/." + path, "/websocket/.." + path, path + "/", path + "?x=/", strings.ToUpper(path),
 			fmt.Sprintf("/%%%02x%s", path[1], path[2:])}
 		for _, spelling := range spellings {
@@ -24,7 +24,9 @@ func TestStrangerSeesTheOperatorsPages(t *testing.T) {
 			}
 		}
 	}
-	if status, _, text := r.HTTP(t, "GET", "http://relay/api/stats", ""); status != 401 || strings.Contains(text, "p:") {
-		t.Errorf("the numbers: %d %s", status, text)
+	for _, path := range []string{"stats", "history?type=p:T&since=0", "presence?type=p:T"} {
+		if status, _, text := r.HTTP(t, "GET", "http://relay/api/"+path, ""); status != 401 || strings.Contains(text, "p:") {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
 	}
 }

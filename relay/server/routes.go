@@ -16,11 +16,14 @@ import (
 // other ports who asks needs a token.
 func (s *Server) routes(control bool) http.Handler {
 	r := mux.NewRouter().SkipClean(true)
-	r.Handle("/", only(s.upgrade, "GET"))
-	r.Handle("/websocket", only(s.upgrade, "GET"))
-	r.Handle("/websocket:{port:[0-9]+}", only(s.upgrade, "GET"))
+	for _, path := range []string{"/", "/websocket", "/websocket:{port:[0-9]+}"} {
+		r.MatcherFunc(isFallback).Path(path).HandlerFunc(s.fallback)
+		r.Handle(path, only(s.upgrade, "GET"))
+	}
 	r.Handle("/api/publish", only(s.publish, "POST"))
 	r.Handle("/api/disconnect", only(s.disconnect, "POST"))
+	r.Handle("/api/history", only(s.history, "GET"))
+	r.Handle("/api/presence", only(s.present, "GET"))
 	r.Handle("/api/stats", only(s.stats(control), "GET"))
 	if control {
 		r.Handle("/api/wikis/{id:.+}", only(s.wiki, "PUT", "HEAD"))

@@ -46,7 +46,7 @@ func BenchmarkSend(b *testing.B) {
 			{"parse", func() error { return fault(second(codec.ParseCommand(frame, limits))) }},
 			{"policy", func() error { return fault(second(r.MaySend(&id, c.Type))) }},
 			{"engine", func() error {
-				return r.Deliver(engine.Message{Key: k, Message: codec.Message{Envelope: c.Envelope, User: id.User}})
+				return r.Deliver(engine.Message{Key: k.Key, Message: codec.Message{Envelope: c.Envelope, User: id.User}})
 			}},
 			{"answer", func() error { answer = codec.AppendOK(answer[:0], c.ID, []byte(`{"offset":123456}`)); return nil }},
 		} {

@@ -2,7 +2,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -41,7 +40,7 @@ type Server struct {
 	log     *slog.Logger
 	warn    *sampler
 	auth    *auth.Auth
-	engine  engine.Engine
+	engine  *engine.Memory // opened with the relay
 	hub     *hub.Hub
 	env     *conn.Env
 	started time.Time
@@ -49,12 +48,18 @@ type Server struct {
 	files   *fileBudget
 	metrics http.Handler
 
-	publishes conn.Quotas
-	door      door
+	publishes   conn.Quotas
+	door        door
+	registering sync.Mutex // one wiki after the other
+	fallbacks   fallbacks
 
 	public, control *http.Server
 	lock            *os.File
-	addresses       []net.Addr // of the TCP listeners: plain, TLS
+	addresses       []net.Addr              // of the TCP listeners: plain, TLS
+	inheritance     *inheritance            // nil: this relay takes nobody's place
+	listening       map[string]net.Listener // by the names under which they are handed over
+	gate            sync.RWMutex            // held by requests that only one relay may answer, and for ever by whoever has ceded
+	ceded           atomic.Bool             // another relay has taken this one's place
 	stop            chan struct{}
 	closing         sync.Once
 	loops           sync.WaitGroup
@@ -70,11 +75,12 @@ func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
 	if broken != nil {
 		log.Warn("the file of registered wikis was broken and is set aside; the wikis will register again", "file", cfg.State+".bad", "error", broken)
 	}
-	s := &Server{cfg: cfg, log: log, warn: &sampler{log: log}, started: time.Now(), stop: make(chan struct{}), door: newDoor(), failed: make(chan error, 3)}
+	s := &Server{cfg: cfg, log: log, warn: &sampler{log: log}, started: time.Now(), stop: make(chan struct{}), door: newDoor(), failed: make(chan error, 3),
+		listening: make(map[string]net.Listener)}
 	s.auth = &auth.Auth{Wikis: wikis, Open: cfg.Open}
-	s.engine, s.hub, s.files = engine.NewMemory(), hub.New(), newFileBudget()
+	s.hub, s.files = hub.New(), newFileBudget()
 	s.hub.CompressBytes = cfg.Limits.CompressBytes
-	s.env = &conn.Env{Limits: cfg.Limits, Auth: s.auth, Hub: s.hub, Engine: s.engine, Log: log, Warn: s.warn.warn, Capacity: s.files.sockets()}
+	s.env = &conn.Env{Limits: cfg.Limits, Auth: s.auth, Hub: s.hub, Log: log, Warn: s.warn.warn, Capacity: s.files.sockets()}
 	s.metrics = s.newMetrics()
 	s.public, s.control = s.httpServer(s.routes(false)), s.httpServer(s.routes(true))
 	return s, nil
@@ -100,11 +106,15 @@ func (s *Server) Open() error {
 		return err
 	}
 	err := s.openRevocations()
+	if err == nil {
+		err = s.openEngine()
+	}
 	var listeners []net.Listener
 	if err == nil {
 		listeners, err = s.listen()
 	}
 	if err != nil {
+		s.closeEngine()
 		s.unlock()
 		return err
 	}
@@ -113,6 +123,7 @@ func (s *Server) Open() error {
 		for _, l := range listeners {
 			l.Close()
 		}
+		s.closeEngine()
 		s.unlock()
 		return err
 	}
@@ -145,6 +156,37 @@ func (s *Server) openRevocations() error {
 	return nil
 }
 
+// openEngine opens the engine, and the file of kept messages, which is this relay's alone once it has the lock.
+func (s *Server) openEngine() error {
+	followers := s.hub.NewDelivery(nil)
+	changed := func(c engine.Change) {
+		conn.Tell(followers, c)
+		followers.Flush()
+	}
+	e, err := engine.Open(engine.Options{Journal: s.cfg.History, Bytes: s.cfg.HistoryBytes, Changed: changed, Log: s.log})
+	if errors.Is(err, engine.ErrTaken) {
+		return config.Fail(config.ExitTaken, "--history %s: %v", s.cfg.History, err)
+	}
+	if err != nil {
+		return config.Fail(config.ExitUsage, "--history %s: %v", s.cfg.History, err)
+	}
+	s.engine, s.env.Engine = e, e
+	for _, wiki := range s.auth.Wikis.All() {
+		e.Declare(wiki.ID, wiki.Histories())
+	}
+	return nil
+}
+
+// closeEngine ends what openEngine began, if it did. Nobody may publish any more.
+func (s *Server) closeEngine() {
+	if s.engine == nil {
+		return
+	}
+	if err := s.engine.Close(); err != nil {
+		s.log.Error("close the file of kept messages", "file", s.cfg.History, "error", err)
+	}
+}
+
 // Serve serves the public interface on l too, until Close.
 func (s *Server) Serve(l net.Listener) {
 	s.serve(s.public, s.files.limit(l, func() { s.env.Breathe(); s.door.wait() }))
@@ -152,7 +194,7 @@ func (s *Server) Serve(l net.Listener) {
 
 func (s *Server) serve(h *http.Server, l net.Listener) {
 	s.loops.Go(func() {
-		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.failed <- err
 		}
 	})
@@ -186,13 +228,7 @@ func (s *Server) Close() { s.closing.Do(s.close) }
 
 func (s *Server) close() {
 	s.ready.Store(false)
-	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
-	defer cancel()
-	for _, h := range []*http.Server{s.public, s.control} {
-		if h.Shutdown(ctx) != nil {
-			h.Close()
-		}
-	}
+	s.hangUp()
 	s.env.Shut()
 	conns := s.env.All()
 	for i, c := range conns {
@@ -204,13 +240,15 @@ func (s *Server) close() {
 		for _, c := range s.env.All() {
 			c.Abort()
 		}
+		s.fallbacks.abort()
 	})
 	s.env.Wait()
+	s.fallbacks.close()
 	abort.Stop()
 	close(s.stop)
 	s.loops.Wait()
-	if err := s.engine.Close(); err != nil {
-		s.log.Error("close the engine", "error", err)
+	if !s.ceded.Load() {
+		s.closeEngine()
 	}
 	s.unlock()
 	s.log.Info("relay ended", "connections", len(conns))

@@ -24,10 +24,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		refuse(w, wire.NewError(wire.BadRequest, "a handshake has no body"))
 		return
 	}
-	if err := s.auth.Origin(r.Header.Values("Origin")); err != nil {
-		origin := conn.Cut(strings.Join(r.Header.Values("Origin"), " and "))
-		s.warn.warn("origin "+origin, "forbidden origin: add it to $wgWebSocketOrigins of the wiki whose pages have it", "origin", origin)
-		refuse(w, err)
+	if !s.fromHere(w, r) {
 		return
 	}
 	if len(r.Header.Values("Sec-WebSocket-Version")) > 1 { // the library looks at the first only
@@ -51,6 +48,17 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	if conn.Accept(w, r, s.env, id) != nil {
 		s.busy(w)
 	}
+}
+
+// fromHere reports whether r comes from a page that may connect, or from no page. Otherwise it has answered.
+func (s *Server) fromHere(w http.ResponseWriter, r *http.Request) bool {
+	err := s.auth.Origin(r.Header.Values("Origin"))
+	if err != nil {
+		origin := conn.Cut(strings.Join(r.Header.Values("Origin"), " and "))
+		s.warn.warn("origin "+origin, "forbidden origin: add it to $wgWebSocketOrigins of the wiki whose pages have it", "origin", origin)
+		refuse(w, err)
+	}
+	return err == nil
 }
 
 func (s *Server) busy(w http.ResponseWriter) {
