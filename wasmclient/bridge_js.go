@@ -58,12 +58,20 @@ func (b *bridge) receive(_ js.Value, args []js.Value) any {
 		b.session.Join(client, text(m, "url"), token(m), &tab{b.host, client})
 	case "bye":
 		b.session.Leave(client)
+	case "woke":
+		b.session.Woke()
 	case "subscribe":
-		b.session.Subscribe(client, typ)
+		b.session.Subscribe(client, typ, since(m))
 	case "unsubscribe":
 		b.session.Unsubscribe(client, typ)
 	case "send":
 		b.session.Send(client, session.Message{Type: typ, Body: m.Get("body"), Bytes: number(m, "bytes")})
+	case "presence":
+		b.session.Presence(client, typ, number(m, "id"))
+	case "follow":
+		b.session.Follow(client, typ)
+	case "unfollow":
+		b.session.Unfollow(client, typ)
 	case "visible":
 		b.session.Visible(client, m.Get("visible").Truthy())
 	case "token":
@@ -83,6 +91,7 @@ func frame(m js.Value, typ string) *session.Frame {
 	f := &session.Frame{
 		ID: number(m, "id"), Reply: m.Get("reply").Truthy(),
 		Wiki: text(m, "wiki"), User: text(m, "user"), Ping: number(m, "ping"),
+		Epoch: text(m, "epoch"), Recovered: m.Get("recovered").Truthy(), Offset: count(m, "offset"),
 		Op: text(m, "op"), After: number(m, "after"),
 		Type: typ, From: text(m, "from"), Payload: m.Get("data"),
 	}
@@ -95,6 +104,16 @@ func frame(m js.Value, typ string) *session.Frame {
 		}
 	}
 	return f
+}
+
+// since reads what a page has had.
+func since(m js.Value) (had session.Since) {
+	if m = m.Get("since"); m.Type() == js.TypeObject {
+		if had = (session.Since{Epoch: text(m, "epoch"), Offset: count(m, "offset")}); had.Epoch == "" {
+			had = session.Since{Time: int64(count(m, "time"))}
+		}
+	}
+	return had
 }
 
 // token reads a token; nil when there is none.
@@ -147,6 +166,9 @@ func number(m js.Value, name string) int {
 	return 0
 }
 
+// count reads a number that is not negative.
+func count(m js.Value, name string) uint64 { return uint64(max(0, number(m, name))) }
+
 // A tab is a page behind a port of the host.
 type tab struct {
 	host   js.Value
@@ -164,6 +186,21 @@ func (t *tab) Disconnected(e session.Ended) {
 }
 
 func (t *tab) Deliver(payload any) { t.host.Call("post", t.client, "message", payload) }
+
+func (t *tab) Missed(typ string) { t.host.Call("post", t.client, "missed", typ) }
+
+func (t *tab) Position(typ, epoch string, offset uint64) {
+	t.host.Call("post", t.client, "position", typ, epoch, offset)
+}
+
+func (t *tab) Present(question int, payload any, err *wire.Error) {
+	if err == nil {
+		err = &wire.Error{}
+	}
+	t.host.Call("post", t.client, "presence", question, payload, string(err.Code), err.Message)
+}
+
+func (t *tab) Changed(op, typ string, payload any) { t.host.Call("post", t.client, op, typ, payload) }
 
 func (t *tab) Fail(f session.Failure) {
 	t.host.Call("post", t.client, "error", f.Op, f.Type, string(f.Code), f.Message)
@@ -195,7 +232,14 @@ func (s socket) Send(c *session.Command) {
 		s.host.Call("sendMessage", c.ID, c.Body)
 		return
 	}
-	s.host.Call("send", c.ID, c.Op, c.Type, c.Client, c.Token, values(c.Clients))
+	var since any
+	switch had := c.Since; {
+	case had.Epoch != "":
+		since = map[string]any{"epoch": had.Epoch, "offset": had.Offset}
+	case had.Time != 0:
+		since = map[string]any{"time": had.Time}
+	}
+	s.host.Call("send", c.ID, c.Op, c.Type, c.Client, c.Token, values(c.Clients), since, c.Follow)
 }
 
 func (s socket) Close(code int, reason string) { s.host.Call("close", code, reason) }

@@ -17,6 +17,7 @@ import (
 var pageScripts = []struct{ out, entry string }{
 	{"ext.websocket.js", "resources/ext.websocket/index.js"},
 	{"ext.websocket.live.js", "resources/ext.websocket.live/index.js"},
+	{"ext.websocket.polling.js", "resources/ext.websocket.polling/index.js"},
 }
 
 const workerEntry = "resources/worker/index.js"

@@ -15,6 +15,8 @@ var budgets = []struct {
 	limit   int
 }{
 	{"ext.websocket.js", 6 << 10},
+	{"ext.websocket.live.js", 4 << 10},
+	{"ext.websocket.polling.js", 3 << 10},
 	{"client-*.wasm", 624 << 10},
 }
 

@@ -34,15 +34,18 @@ var project = map[string]string{
 		"ResourceModules":{
 			"ext.websocket":{"packageFiles":["dist/ext.websocket.js",{"name":"config.json","config":["X"]}]},
 			"ext.websocket.live":{"packageFiles":["dist/ext.websocket.live.js"],"styles":{"ext.websocket.live/live.less":{"media":"screen"}}}}}`,
-	"relay/main.go":                          "package main\n\nimport (\n\t\"fmt\"\n\n\t\"fixture/relay/config\"\n)\n\nfunc main() { fmt.Println(\"relay\", config.Version) }\n",
-	"relay/config/config.go":                 "package config\n\nvar Version = \"dev\"\n",
-	"wasmclient/main.go":                     "package main\n\nimport \"syscall/js\"\n\nfunc main() { js.Global().Set(\"x\", 1) }\n",
-	"resources/ext.websocket/index.js":       "import { y } from './part.js';\nwindow.x = async () => y?.z ?? 1_000;\n",
-	"resources/ext.websocket/part.js":        "export const y = { z: `it's` };\n",
-	"resources/ext.websocket.live/index.js":  "mw.x = /10n/;\n",
-	"resources/ext.websocket.live/live.less": "@import 'part.less';\n",
-	"resources/ext.websocket.live/part.less": "a { b: c }\n",
-	"resources/worker/index.js":              "import 'wasm_exec';\nself.go = new Go();\n",
+	"relay/main.go":                            "package main\n\nimport (\n\t\"fmt\"\n\n\t\"fixture/relay/config\"\n)\n\nfunc main() { fmt.Println(\"relay\", config.Version) }\n",
+	"relay/config/config.go":                   "package config\n\nvar Version = \"dev\"\n",
+	"wasmclient/main.go":                       "package main\n\nimport \"syscall/js\"\n\nfunc main() { js.Global().Set(\"x\", 1) }\n",
+	"resources/ext.websocket/index.js":         "import { y } from './part.js';\nwindow.x = async () => y?.z ?? 1_000;\n",
+	"resources/ext.websocket/part.js":          "export const y = { z: `it's` };\n",
+	"resources/ext.websocket.live/index.js":    "mw.x = /10n/;\n",
+	"resources/ext.websocket.live/live.less":   "@import 'part.less';\n",
+	"resources/ext.websocket.live/part.less":   "a { b: c }\n",
+	"resources/ext.websocket.polling/index.js": "mw.y = 1;\n",
+	"sql/tables.json":                          "[]\n",
+	"sql/sqlite/tables-generated.sql":          "CREATE\n",
+	"resources/worker/index.js":                "import 'wasm_exec';\nself.go = new Go();\n",
 }
 
 // newProject makes that project, with some files changed, in a folder.
@@ -113,8 +116,8 @@ func TestAll(t *testing.T) {
 	run(t, b, "all")
 	run(t, b, "check")
 	files := dist(t, b)
-	if len(files) != 6 {
-		t.Errorf("dist holds %d files, want 6: the old ones must go", len(files))
+	if len(files) != 7 {
+		t.Errorf("dist holds %d files, want 7: the old ones must go", len(files))
 	}
 	manifest := files["manifest.php"]
 	for name, data := range files {
@@ -266,14 +269,15 @@ func TestPackage(t *testing.T) {
 		"README.md": 0o644, "docs/a.png": 0o644, "contrib/relay.service": 0o644, "resources/webSocket.d.ts": 0o644, "COPYING": 0o644, "LIBRARIES.txt": 0o644, "extension.json": 0o644, "WebSocket.php": 0o644, "includes/Hooks.php": 0o644,
 		"i18n/en.json": 0o644, "i18n/qqq.json": 0o644, "resources/dist/ext.websocket.js": 0o644, "resources/dist/manifest.php": 0o644,
 		"resources/ext.websocket.live/live.less": 0o644, "resources/ext.websocket.live/part.less": 0o644,
+		"resources/dist/ext.websocket.polling.js": 0o644, "sql/tables.json": 0o644, "sql/sqlite/tables-generated.sql": 0o644,
 		"bin/websocket-relay-linux-amd64": 0o755, "bin/websocket-relay-linux-arm64": 0o755,
 	} {
 		if got, ok := names["WebSocket/"+name]; !ok || got != mode {
 			t.Errorf("%s: in the archive %t, mode %o, want %o", name, ok, got, mode)
 		}
 	}
-	if len(names) != 21 {
-		t.Errorf("the archive holds %d files, want 21: %v", len(names), names)
+	if len(names) != 24 {
+		t.Errorf("the archive holds %d files, want 24: %v", len(names), names)
 	}
 }
 

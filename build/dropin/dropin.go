@@ -17,7 +17,7 @@ import (
 var folders = []struct {
 	name     string
 	optional bool
-}{{"includes", false}, {"i18n", false}, {"maintenance", true}, {"resources/dist", false}}
+}{{"includes", false}, {"i18n", false}, {"maintenance", true}, {"sql", false}, {"resources/dist", false}}
 
 var files = []string{"extension.json", "WebSocket.php"}
 

@@ -2,13 +2,20 @@
  * Tells a reader that the page on the screen is not the current one any more.
  */
 import { Bar } from './bar.js';
-import { clock, nothing, say, take, wanted } from './news.js';
+import { catchUp } from './current.js';
+import { clock, isSame, nothing, say, take, wanted } from './news.js';
+
+// Seconds by which the database that the wiki made the page from may have been behind. What the page shows already is told by its revision.
+const MARGIN = 60;
 
 const config = ( name ) => mw.config.get( name );
 
 function start() {
 	const revision = config( 'wgRevisionId' );
 	const name = config( 'wgPageName' );
+	const page = config( 'wgArticleId' );
+	// The page may come out of a cache that is hours old.
+	const made = config( 'wsTime' );
 	const time = clock( config( 'wgUserLanguage' ), Date.now );
 	const bar = new Bar( document, {
 		label: mw.msg( 'websocket-live-label' ),
@@ -21,19 +28,23 @@ function start() {
 	} );
 	bar.insert( document );
 
+	const reader = { revision, user: config( 'wgUserName' ), time: made };
 	let news = nothing();
-	window.webSocket.subscribe( config( 'wsWikiID' ) + '@page/' + config( 'wgArticleId' ), ( data ) => {
-		const next = take( news, data.msg, { revision, user: config( 'wgUserName' ) } );
-		// Only the wiki sends these; a relay that is open to everybody may not know.
-		if ( next === news || !data.wiki ) {
+
+	function show( next, isReworded ) {
+		news = next;
+		if ( !news.event ) {
+			bar.hide();
 			return;
 		}
-		news = next;
 		// Counting needs the plural rules of the reader's language, which the first change can do without.
 		mw.loader.using( news.edits > 1 ? 'mediawiki.jqueryMsg' : [] ).then( () => {
+			if ( news !== next ) {
+				return; // something else has happened meanwhile
+			}
 			const { key, params, changes } = say( news, time );
 			const text = mw.msg( key, ...params );
-			if ( data.msg.event === 'visibility' ) {
+			if ( isReworded ) {
 				bar.reword( text );
 				return;
 			}
@@ -43,7 +54,34 @@ function start() {
 				news.event.event === 'move' ? mw.util.getUrl( news.event.target ) : ''
 			);
 		} );
+	}
+
+	const type = config( 'wsWikiID' ) + '@page/' + page;
+	const missed = catchUp( {
+		shown: { page, name, revision },
+		get: ( params ) => mw.loader.using( 'mediawiki.api' ).then( () => new mw.Api().get( params ) ),
+		// All that has happened is among it. Whoever has dismissed the bar is not told the same again.
+		tell( events ) {
+			const next = events.reduce( ( before, event ) => take( before, event, reader ), nothing() );
+			if ( next.event && !isSame( next, news ) ) {
+				show( next );
+			}
+		},
+		after: setTimeout,
+		random: Math.random
 	} );
+	window.webSocket.missed( ( which ) => {
+		if ( which === type ) {
+			missed();
+		}
+	} );
+	window.webSocket.subscribe( type, ( data ) => {
+		// Only the wiki sends these; a relay that is open to everybody may not know.
+		const next = data.wiki ? take( news, data.msg, reader ) : news;
+		if ( next !== news ) {
+			show( next, data.msg.event === 'visibility' );
+		}
+	}, made ? { since: made - MARGIN } : {} );
 }
 
 if ( wanted( config ) && window.webSocket ) {

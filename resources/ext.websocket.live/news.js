@@ -21,7 +21,8 @@ export function nothing() {
  *
  * @param {News} news
  * @param {Object} event the message of the wiki
- * @param {{revision: number, user: string|null}} reader the revision on the screen, and who looks at it
+ * @param {{revision: number, user: string|null, time: number}} reader the revision on the screen, who looks at it, and the Unix time at which
+ *  the wiki made the page
  * @return {News} the same object when there is nothing new for this reader
  */
 export function take( news, event, reader ) {
@@ -44,8 +45,13 @@ export function take( news, event, reader ) {
 			}
 			// A move has a revision of its own, which changes nothing in the text.
 			return { edits: news.edits, last: Math.max( news.last, Number( event.rev ) || 0 ), event };
-		case 'delete':
 		case 'restore':
+			// The page was made after that, so what was deleted before is of no interest either.
+			if ( Date.parse( event.time ) < reader.time * 1000 ) {
+				return nothing();
+			}
+			return { edits: news.edits, last: news.last, event };
+		case 'delete':
 			return { edits: news.edits, last: news.last, event };
 		case 'visibility':
 			return isAbout( event, news.event ) ?
@@ -64,6 +70,16 @@ function isAbout( event, shown ) {
 	return !!shown && !!shown.user && [ 'edit', 'create', 'move' ].includes( shown.event ) &&
 		Array.isArray( hidden ) && hidden.includes( 'user' ) &&
 		Array.isArray( revs ) && revs.map( Number ).includes( Number( shown.rev ) );
+}
+
+/**
+ * @param {News} a
+ * @param {News} b
+ * @return {boolean} whether both tell of the same state of the page
+ */
+export function isSame( a, b ) {
+	const kind = ( { event } ) => event && event.event.replace( 'create', 'edit' );
+	return a.last === b.last && kind( a ) === kind( b );
 }
 
 /**

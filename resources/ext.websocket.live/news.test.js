@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clock, nothing, say, take, wanted } from './news.js';
 
-const reader = { revision: 10, user: 'Reader' };
+const reader = { revision: 10, user: 'Reader', time: 0 };
 const time = ( iso ) => iso;
 const edit = ( rev, user ) => ( { event: 'edit', page: 7, rev, user: user || 'Ann', time: 'T' + rev } );
 const after = ( ...events ) => events.reduce( ( news, event ) => take( news, event, reader ), nothing() );
@@ -35,6 +35,15 @@ test( 'deleted, restored, edited again', () => {
 	assert.deepEqual( say( after( edit( 11 ), gone ), time ), { key: 'websocket-live-deleted', params: [ 'Ann', 'D' ], changes: 0 } );
 	assert.deepEqual( say( after( gone, back ), time ), { key: 'websocket-live-restored', params: [ 'Bob', 'R' ], changes: 0 } );
 	assert.equal( say( after( edit( 11 ), gone, back, edit( 13 ) ), time ).key, 'websocket-live-edited-many' );
+} );
+
+test( 'what was deleted and restored before the page was made is no news', () => {
+	const late = { revision: 10, user: null, time: Date.parse( '2026-05-17T12:00:00Z' ) / 1000 };
+	const gone = take( nothing(), { event: 'delete', user: 'Ann', time: '2026-05-17T11:59:10Z' }, late );
+	assert.equal( gone.event.event, 'delete' );
+	const back = { event: 'restore', rev: 10, user: 'Bob', time: '2026-05-17T11:59:20Z' };
+	assert.equal( take( gone, back, late ).event, null );
+	assert.equal( take( gone, Object.assign( back, { time: '2026-05-17T12:00:00Z' } ), late ).event.event, 'restore' );
 } );
 
 test( 'moved', () => {

@@ -5,6 +5,7 @@
 import { address } from './address.js';
 import { Carrier } from './carrier.js';
 import { Grants } from './grants.js';
+import { Later } from './later.js';
 import { createPage } from './page.js';
 import { Tokens } from './token.js';
 
@@ -22,17 +23,34 @@ const id = 'WS' + Array.from(
 // Scripts that tell the wiki who they are, so that they are not told their own news, read it here.
 mw.config.set( 'wsClientID', id );
 
+// What outlives this page in its tab. Without it, full or forbidden, the page does as well as it can.
+const store = ( name, value ) => {
+	const key = 'webSocket ' + config( 'wsWikiID' ) + ' ' + name;
+	try {
+		// eslint-disable-next-line mediawiki/no-storage -- what it has more is not worth loading another module for
+		return value === undefined ? JSON.parse( sessionStorage.getItem( key ) ) : sessionStorage.setItem( key, JSON.stringify( value ) );
+	} catch ( e ) {
+		return null;
+	}
+};
+const [ navigation ] = performance.getEntriesByType ? performance.getEntriesByType( 'navigation' ) : [];
+
 const page = createPage( {
 	id,
-	able: typeof WebAssembly === 'object' && typeof WebSocket === 'function' && typeof MessageChannel === 'function' &&
+	store,
+	url: location.href,
+	returned: document.wasDiscarded || !!navigation && navigation.type === 'back_forward',
+	able: !!settings.polling || typeof WebAssembly === 'object' && typeof WebSocket === 'function' && typeof MessageChannel === 'function' &&
 		typeof fetch === 'function' && !!settings.worker && !!settings.wasm,
-	carrier: ( receive, failed ) => new Carrier( {
-		url: settings.worker,
-		name: 'WebSocket ' + config( 'wsWikiID' ) + ' ' + ( config( 'wgUserName' ) || '' ),
-		receive,
-		failed
-	} ),
-	hello: () => Object.assign( { url: address( config, location ), wasm: settings.wasm }, tokens.stock() ),
+	carrier: ( receive, failed ) => settings.polling ?
+		new Later( () => mw.loader.using( 'ext.websocket.polling' ).then( () => mw.webSocketPoller( receive ) ), failed ) :
+		new Carrier( {
+			url: settings.worker,
+			name: 'WebSocket ' + config( 'wsWikiID' ) + ' ' + ( config( 'wgUserName' ) || '' ),
+			receive,
+			failed
+		} ),
+	hello: () => Object.assign( { url: address( config, location ), wasm: settings.wasm, transport: store( 'transport' ) || '' }, tokens.stock() ),
 	token: ( refused ) => tokens.get( refused ),
 	grants: ( types, refused ) => grants.get( types, refused ),
 	document,
@@ -56,6 +74,7 @@ const page = createPage( {
 
 window.webSocket = page.api;
 document.addEventListener( 'visibilitychange', page.look );
+document.addEventListener( 'resume', page.woke );
 addEventListener( 'pagehide', page.hide );
 addEventListener( 'pageshow', ( event ) => {
 	if ( event.persisted ) {

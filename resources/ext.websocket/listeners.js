@@ -39,14 +39,25 @@ export class Listeners {
 		return this.sets.delete( name );
 	}
 
+	has( name ) {
+		return this.sets.has( name );
+	}
+
 	names() {
 		return Array.from( this.sets.keys() );
 	}
 
-	run( name, value ) {
+	/**
+	 * Call the callbacks of a name.
+	 *
+	 * @param {string} name
+	 * @param {*} value for them
+	 * @param {Set|null} [only] those of them that are called; missing: all
+	 */
+	run( name, value, only ) {
 		const set = this.sets.get( name );
 		Array.from( set || [] ).forEach( ( callback ) => {
-			if ( set.has( callback ) ) {
+			if ( set.has( callback ) && ( !only || only.has( callback ) ) ) {
 				this.call( callback, value );
 			}
 		} );

@@ -1,5 +1,7 @@
 import { Listeners } from './listeners.js';
 import { Locks } from './locks.js';
+import { Positions, seconds } from './positions.js';
+import { failure, Presence } from './presence.js';
 import { recipients, wrongType } from './type.js';
 
 // As many messages as the client keeps while there is no connection.
@@ -18,11 +20,14 @@ class Page {
 		this.event = event;
 		this.types = new Listeners( env.report );
 		this.states = new Listeners( env.report );
+		this.positions = new Positions( env.store, env.url, env.returned );
+		this.presence = new Presence( ( message ) => this.post( message ), new Listeners( env.report ) );
 		this.locks = new Locks( env.locks, env.id );
 		this.carrier = null;
 		this.welcome = false; // the host listens
 		this.live = false; // there is a connection
 		this.told = false; // whether there is, has been said
+		this.transport = ''; // how it is made
 		this.failed = false;
 		this.over = false; // the host has given up
 		this.hidden = false; // as far as the host knows
@@ -43,23 +48,68 @@ class Page {
 		return true;
 	}
 
-	subscribe( type, callback ) {
-		const problem = wrongType( type ) || typeof callback !== 'function' && 'the callback is not a function';
+	// Says in the console what is wrong with what a script passes.
+	refuses( what, type, callback, time ) {
+		const problem = wrongType( type ) ||
+			typeof callback !== 'function' && 'the callback is not a function' ||
+			Number.isNaN( time ) && 'since is neither a Date nor Unix time in seconds';
 		if ( problem ) {
-			this.env.log( 'subscribe: ' + problem );
+			this.env.log( what + ': ' + problem );
+		}
+		return problem;
+	}
+
+	subscribe( type, callback, options ) {
+		const time = seconds( options && options.since );
+		if ( this.refuses( 'subscribe', type, callback, time ) ) {
 			return () => {};
 		}
 		if ( this.types.add( type, callback ) ) {
-			this.post( { op: 'subscribe', type } );
+			this.positions.begin( type, time );
+			this.want( type );
+		} else if ( time ) {
+			this.joins( type, time, callback );
 		}
 		this.connect();
 		return () => this.unsubscribe( type, callback );
 	}
 
+	// Another callback wants what the first may have had.
+	joins( type, time, callback ) {
+		const since = this.positions.join( type, time, callback );
+		if ( this.welcome ) {
+			this.post( { op: 'subscribe', type, since } );
+		} else if ( this.positions.since( type ).since.epoch ) {
+			// The next host goes on from where the page was, and not from before.
+			Promise.resolve().then( () => this.receive( { op: 'missed', type } ) );
+		}
+	}
+
+	want( type ) {
+		this.post( Object.assign( { op: 'subscribe', type }, this.positions.since( type ) ) );
+	}
+
 	unsubscribe( type, callback ) {
 		if ( this.types.remove( type, callback ) ) {
+			this.positions.end( type );
 			this.post( { op: 'unsubscribe', type } );
 		}
+	}
+
+	ask( type ) {
+		const problem = wrongType( type );
+		return problem ? Promise.reject( failure( 'bad-request', problem ) ) :
+			this.connect() && this.transport !== 'api' ? this.presence.ask( type ) :
+				Promise.reject( failure( 'unavailable', 'this page has no relay to ask' ) );
+	}
+
+	follow( op, name, type, callback ) {
+		if ( this.refuses( name, type, callback ) ) {
+			return () => {};
+		}
+		const stop = this.presence.follow( op, type, callback );
+		this.connect();
+		return stop;
 	}
 
 	send( type, msg, to ) {
@@ -101,7 +151,8 @@ class Page {
 	}
 
 	receive( message ) {
-		switch ( message.op ) {
+		const { op, type } = message;
+		switch ( op ) {
 			case 'welcome':
 				this.hello();
 				break;
@@ -111,13 +162,34 @@ class Page {
 			case 'connected':
 				this.over = false;
 				this.change( true );
+				this.presence.again();
 				break;
 			case 'disconnected':
 				this.change( false );
 				this.stop( message );
 				break;
+			case 'transport':
+				this.transport = message.name;
+				this.env.store( 'transport', message.name );
+				break;
 			case 'message':
-				this.types.run( message.data.type, Object.assign( { msg: '', from: '', to: '' }, message.data ) );
+				this.heard( Object.assign( { msg: '', from: '', to: '' }, message.data ) );
+				break;
+			case 'position':
+				this.positions.reach( type, message.epoch, message.offset );
+				break;
+			case 'missed':
+				if ( this.types.has( type ) ) {
+					this.states.run( op, type );
+					this.event( op, type );
+				}
+				break;
+			case 'presence':
+				this.presence.answered( message );
+				break;
+			case 'join':
+			case 'leave':
+				this.presence.changes.run( op + ' ' + type, message.data );
 				break;
 			case 'error':
 				this.problem( message );
@@ -137,12 +209,17 @@ class Page {
 		}
 	}
 
+	heard( data ) {
+		this.types.run( data.type, data, this.positions.pass( data.type, data.offset ) );
+	}
+
 	hello() {
 		this.welcome = true;
 		this.hidden = false;
 		this.post( Object.assign( { op: 'hello' }, this.env.hello() ) );
 		this.look();
-		this.types.names().forEach( ( type ) => this.post( { op: 'subscribe', type } ) );
+		this.types.names().forEach( ( type ) => this.want( type ) );
+		this.presence.hello();
 		this.queue.splice( 0 ).forEach( ( message ) => this.post( message ) );
 		if ( this.carrier.shared ) {
 			this.locks.hold( () => this.post( { op: 'locked' } ) );
@@ -222,9 +299,13 @@ class Page {
 			this.hidden = !this.hidden;
 			this.post( { op: 'visible', visible: !this.hidden } );
 		}
+		if ( this.hidden ) { // the last that a page hears of which the browser throws away
+			this.positions.keep();
+		}
 	}
 
 	hide() {
+		this.positions.keep();
 		this.post( { op: 'bye' } );
 		this.welcome = false;
 		clearTimeout( this.silence );
@@ -254,6 +335,10 @@ class Page {
  * @param {function(): Object} env.hello the members of hello but for the client
  * @param {function(boolean): Promise<Object>} env.token gets a token; the argument: not the one in stock
  * @param {function(string[], string[]): Promise<Object>} env.grants gets subscription tokens for types; of the second list not those in stock
+ * @param {function(string, *): *} env.store reads under a name, or with a value writes, what outlives the page in its tab; undefined or null when
+ *  nothing is there
+ * @param {string} env.url of the page
+ * @param {boolean} env.returned the browser has brought back a page that had been left
  * @param {Document} env.document
  * @param {LockManager|undefined} env.locks
  * @param {function(Function)} env.afterLoad runs a function when the page has loaded
@@ -261,8 +346,8 @@ class Page {
  * @param {function(string)} env.log writes a problem to the console
  * @param {function(string)} env.warn writes there what is no fault of anybody
  * @param {function(*)} env.report reports an exception of a callback
- * @return {{api: Object, hide: Function, show: Function, look: Function}} the object, and what to call when the page is put away, is
- *  brought back, or may have become visible or hidden
+ * @return {{api: Object, hide: Function, show: Function, look: Function, woke: Function}} the object, and what to call when the page is put away, is
+ *  brought back, may have become visible or hidden, or runs again after the browser had stopped it
  */
 export function createPage( env ) {
 	const page = new Page( env, ( name, value ) => env.event( name, value || api ) );
@@ -280,11 +365,18 @@ export function createPage( env ) {
 		disconnected( callback ) {
 			listen( 'disconnected', callback );
 		},
-		subscribe: ( type, callback ) => page.subscribe( type, callback ),
+		missed( callback ) {
+			listen( 'missed', callback );
+		},
+		subscribe: ( type, callback, options ) => page.subscribe( type, callback, options ),
 		unsubscribe: ( type, callback ) => page.unsubscribe( type, callback ),
 		send: ( type, msg, to ) => page.send( type, msg, to ),
+		presence: ( type ) => page.ask( type ),
+		joined: ( type, callback ) => page.follow( 'join', 'joined', type, callback ),
+		left: ( type, callback ) => page.follow( 'leave', 'left', type, callback ),
+		transport: () => page.live ? page.transport : '',
 		clientID: () => env.id,
 		url: () => env.hello().url
 	};
-	return { api, look: () => page.look(), hide: () => page.hide(), show: () => page.show() };
+	return { api, look: () => page.look(), hide: () => page.hide(), show: () => page.show(), woke: () => page.post( { op: 'woke' } ) };
 }

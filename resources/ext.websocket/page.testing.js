@@ -23,8 +23,17 @@ export function open( options ) {
 			return new Promise( () => {} );
 		}
 	};
+	p.stored = {};
 	const page = createPage( Object.assign( {
 		id: 'WS1',
+		store( name, value ) {
+			if ( value === undefined ) {
+				return p.stored[ name ];
+			}
+			p.stored[ name ] = structuredClone( value );
+		},
+		url: 'https://wiki/A',
+		returned: false,
 		able: true,
 		carrier: ( receive, failed ) => {
 			p.receive = receive;

@@ -12,16 +12,20 @@
  * @param {string} client
  * @param {string} token of the commands connect, refresh and subscribe
  * @param {string[]} clients of the command connect
+ * @param {Object|null} [since] of the command subscribe: epoch and offset, or time
+ * @param {boolean|null} [follow] of the command presence
  * @return {string}
  */
-export function encodeCommand( id, op, type, client, token, clients ) {
+export function encodeCommand( id, op, type, client, token, clients, since, follow ) {
 	return JSON.stringify( {
 		op,
 		id: id || undefined,
 		type: type || undefined,
 		client: client || undefined,
 		token: token || undefined,
-		clients: op === 'connect' ? clients : undefined
+		clients: op === 'connect' ? clients : undefined,
+		since: since || undefined,
+		follow: typeof follow === 'boolean' ? follow : undefined
 	} );
 }
 
@@ -30,11 +34,12 @@ export function encodeCommand( id, op, type, client, token, clients ) {
  *
  * @param {string} client
  * @param {{type: string, to: string[], json: string}} message
+ * @param {string} key by which the relay knows it when it comes again
  * @return {{body: string, bytes: number}} the size is that of the body
  */
-export function encodeBody( client, message ) {
+export function encodeBody( client, message, key ) {
 	const head = JSON.stringify( {
-		op: 'send', type: message.type, from: client, to: message.to.length ? message.to : ''
+		op: 'send', type: message.type, key, from: client, to: message.to.length ? message.to : ''
 	} );
 	const body = head.slice( 1, -1 ) + ',"msg":' + message.json + '}';
 	return { body, bytes: new TextEncoder().encode( body ).length };
@@ -71,14 +76,17 @@ export function decode( text ) {
 		return null;
 	}
 	if ( frame.ok ) {
-		return { id: frame.id, reply: true, wiki: frame.ok.wiki, user: frame.ok.user, ping: frame.ok.ping };
+		const { wiki, user, ping, epoch, offset, recovered, users, anonymous, count } = frame.ok;
+		const present = Array.isArray( users ) ? { users, anonymous, count } : undefined;
+		return { id: frame.id, reply: true, wiki, user, ping, epoch, offset, recovered, data: present };
 	}
 	if ( frame.error ) {
 		const { code, message } = frame.error;
 		return { id: frame.id, reply: true, error: typeof code === 'string' && code || 'internal', message };
 	}
 	if ( typeof frame.op === 'string' ) {
-		return { op: frame.op, after: frame.after, type: frame.type };
+		const { op, after, type, user, anonymous } = frame;
+		return { op, after, type, data: typeof user === 'string' ? { user } : { anonymous } };
 	}
 	if ( typeof frame.type !== 'string' ) {
 		return null;
@@ -89,7 +97,7 @@ export function decode( text ) {
 			data[ name ] = frame[ name ];
 		}
 	} );
-	return { type: frame.type, from: frame.from, to: recipients( frame.to ), data };
+	return { type: frame.type, from: frame.from, to: recipients( frame.to ), offset: frame.offset, data };
 }
 
 /**

@@ -10,29 +10,41 @@ test( 'commands have only the members that they need', () => {
 	assert.equal( encodeCommand( 4, 'subscribe', 'A', '', 'T', [] ), '{"op":"subscribe","id":4,"type":"A","token":"T"}' );
 	assert.equal( encodeCommand( 0, 'release', '', 'WS1', '', [] ), '{"op":"release","client":"WS1"}' );
 	assert.equal( encodeCommand( 0, 'ping', '', '', '', [] ), '{"op":"ping"}' );
+	assert.equal( encodeCommand( 5, 'subscribe', 'A', '', '', [], { epoch: 'E', offset: 0 }, null ),
+		'{"op":"subscribe","id":5,"type":"A","since":{"epoch":"E","offset":0}}' );
+	assert.equal( encodeCommand( 6, 'subscribe', 'A', '', '', [], { time: 5 }, null ), '{"op":"subscribe","id":6,"type":"A","since":{"time":5}}' );
+	assert.equal( encodeCommand( 7, 'presence', 'A', '', '', [], null, null ), '{"op":"presence","id":7,"type":"A"}' );
+	assert.equal( encodeCommand( 8, 'presence', 'A', '', '', [], null, true ), '{"op":"presence","id":8,"type":"A","follow":true}' );
+	assert.equal( encodeCommand( 9, 'presence', 'A', '', '', [], null, false ), '{"op":"presence","id":9,"type":"A","follow":false}' );
 } );
 
 test( 'a message goes on as it was written', () => {
 	const json = '{"b": 1.0, "a": "\\u00e9"}';
-	const { body, bytes } = encodeBody( 'WS1', { type: 'ä', to: [], json } );
+	const { body, bytes } = encodeBody( 'WS1', { type: 'ä', to: [], json }, 'K-1' );
 	const frame = encodeMessage( 7, body );
-	assert.equal( frame, '{"id":7,"op":"send","type":"ä","from":"WS1","to":"","msg":' + json + '}' );
+	assert.equal( frame, '{"id":7,"op":"send","type":"ä","key":"K-1","from":"WS1","to":"","msg":' + json + '}' );
 	assert.equal( bytes, Buffer.byteLength( frame ) - '{"id":7,'.length );
 	assert.match( encodeBody( 'WS1', { type: 'A', to: [ 'WS2' ], json } ).body, /"to":\["WS2"\]/ );
 } );
 
 test( 'frames are told apart', () => {
-	assert.deepEqual( decode( '{"id":1,"ok":{"session":"S","wiki":"w:","user":"Ann","ping":25,"expires":9}}' ),
+	const read = ( text ) => JSON.parse( JSON.stringify( decode( text ) ) ); // without members that are undefined
+	assert.deepEqual( read( '{"id":1,"ok":{"session":"S","wiki":"w:","user":"Ann","ping":25,"expires":9}}' ),
 		{ id: 1, reply: true, wiki: 'w:', user: 'Ann', ping: 25 } );
+	assert.deepEqual( read( '{"id":1,"ok":{"epoch":"E","offset":7,"recovered":true}}' ), { id: 1, reply: true, epoch: 'E', offset: 7, recovered: true } );
+	assert.deepEqual( read( '{"id":1,"ok":{"users":["Ann"],"anonymous":2,"count":3,"__proto__":1}}' ),
+		{ id: 1, reply: true, data: { users: [ 'Ann' ], anonymous: 2, count: 3 } } );
+	assert.deepEqual( read( '{"op":"join","type":"A","user":"Ann"}' ), { op: 'join', type: 'A', data: { user: 'Ann' } } );
+	assert.deepEqual( read( '{"op":"leave","type":"A","anonymous":0}' ), { op: 'leave', type: 'A', data: { anonymous: 0 } } );
 	assert.equal( decode( '{"id":1,"ok":{}}' ).reply, true );
 	assert.deepEqual( decode( '{"id":2,"error":{"code":"forbidden","message":"no"}}' ), { id: 2, reply: true, error: 'forbidden', message: 'no' } );
 	for ( const error of [ '{}', '{"code":5}', '{"code":""}', '{"code":{"toString":1}}', '[]', '"x"' ] ) {
 		assert.equal( decode( '{"error":' + error + '}' ).error, 'internal', error );
 	}
-	assert.deepEqual( decode( '{"op":"reconnect","after":1500}' ), { op: 'reconnect', after: 1500, type: undefined } );
-	assert.deepEqual( decode( '{"op":"revoked","type":"A"}' ), { op: 'revoked', after: undefined, type: 'A' } );
+	assert.deepEqual( read( '{"op":"reconnect","after":1500}' ), { op: 'reconnect', after: 1500, data: {} } );
+	assert.deepEqual( read( '{"op":"revoked","type":"A"}' ), { op: 'revoked', type: 'A', data: {} } );
 	const data = { type: 'A', msg: { ok: {}, op: 'x' }, from: 'WS2', to: [ 'WS1' ], offset: 3, user: 'Ann', wiki: true };
-	assert.deepEqual( decode( JSON.stringify( data ) ), { type: 'A', from: 'WS2', to: [ 'WS1' ], data } );
+	assert.deepEqual( decode( JSON.stringify( data ) ), { type: 'A', from: 'WS2', to: [ 'WS1' ], offset: 3, data } );
 } );
 
 test( 'what is no frame is none', () => {
@@ -75,7 +87,7 @@ test( 'names are only names and messages only data, whatever they are called', (
 		assert.equal( frame.type, name );
 		assert.deepEqual( frame.to, [ 'WS ' + name ] );
 		assert.equal( JSON.stringify( frame.data.msg ), json );
-		assert.deepEqual( decode( JSON.stringify( { op: name, type: name } ) ), { op: name, after: undefined, type: name } );
+		assert.deepEqual( decode( JSON.stringify( { op: name, type: name } ) ), { op: name, after: undefined, type: name, data: { anonymous: undefined } } );
 		assert.deepEqual( JSON.parse( encodeCommand( 1, 'subscribe', name, '', name, [] ) ), { op: 'subscribe', id: 1, type: name, token: name } );
 		assert.equal( decode( JSON.stringify( { type: 'A', user: name } ) ).data.user, name );
 	}

@@ -1,16 +1,24 @@
 import { decode, encodeBody, encodeCommand, encodeMessage } from './frames.js';
+import { Transport } from './transport.js';
 
 // The members of the messages to pages that the program sends.
 const MEMBERS = {
 	connected: [ 'wiki', 'user' ],
 	disconnected: [ 'code', 'reason', 'retry' ],
 	message: [ 'data' ],
+	position: [ 'type', 'epoch', 'offset' ],
+	missed: [ 'type' ],
+	presence: [ 'id', 'data', 'code', 'message' ],
+	join: [ 'type', 'data' ],
+	leave: [ 'type', 'data' ],
 	error: [ 'about', 'type', 'code', 'message' ],
 	token: [ 'refused' ],
 	grants: [ 'types', 'refused' ]
 };
 // The longest time that setTimeout can wait, in ms; with more it does not wait at all.
 const LONGEST = 0x7fffffff;
+// A relay knows a message again for ten minutes, in ms; this is safely less.
+const KNOWN = 540000;
 
 /**
  * What one run of the program is connected to: the pages and the relay. wasmclient/main.go describes it from the other side.
@@ -23,7 +31,17 @@ export class Host {
 		this.toPage = post;
 		this.receive = null;
 		this.socket = null;
+		// Which way the connection has taken, see transport.js.
+		this.transport = '';
+		this.onTransport = ( name ) => {
+			this.transport = name;
+		};
+		// Called before the program hears of anything that time has brought.
+		this.onTime = () => {};
 		this.timers = new Map();
+		// Nobody can guess the keys of others' messages, and none comes twice, also when the program starts again.
+		this.keys = crypto.getRandomValues( new Uint32Array( 4 ) ).join( '-' );
+		this.sends = 0;
 	}
 
 	listen( receive ) {
@@ -31,6 +49,9 @@ export class Host {
 	}
 
 	post( client, op, ...values ) {
+		if ( op === 'connected' && this.transport ) {
+			this.toPage( client, { op: 'transport', name: this.transport } );
+		}
 		const message = { op };
 		MEMBERS[ op ].forEach( ( name, i ) => {
 			message[ name ] = values[ i ];
@@ -47,7 +68,8 @@ export class Host {
 	deliver( client, message ) {
 		let members = message;
 		if ( message.op === 'send' ) {
-			members = Object.assign( { type: message.type }, encodeBody( client, message ) );
+			const { body, bytes } = encodeBody( client, message, this.keys + '-' + ( ++this.sends ) );
+			members = { type: message.type, body: { text: body, sent: 0 }, bytes };
 		} else if ( message.expires ) {
 			members = withLife( message );
 		} else if ( message.op === 'granted' ) {
@@ -58,8 +80,11 @@ export class Host {
 
 	after( id, ms ) {
 		this.timers.set( id, setTimeout( () => {
-			this.timers.delete( id );
-			this.receive( 'timer', '', { id } );
+			this.onTime();
+			// What that brought may have cancelled it.
+			if ( this.timers.delete( id ) ) {
+				this.receive( 'timer', '', { id } );
+			}
 		}, Math.min( ms, LONGEST ) ) );
 	}
 
@@ -80,7 +105,7 @@ export class Host {
 	open( url, protocol ) {
 		let socket;
 		try {
-			socket = new WebSocket( url, protocol );
+			socket = new Transport( url, protocol, ( name ) => this.onTransport( name ) );
 		} catch ( e ) {
 			return false;
 		}
@@ -94,6 +119,7 @@ export class Host {
 		};
 		socket.onclose = ( event ) => {
 			this.detach();
+			this.onTime();
 			this.receive( 'closed', '', { code: event.code, reason: event.reason } );
 		};
 		return true;
@@ -103,8 +129,21 @@ export class Host {
 		this.write( encodeCommand( ...command ) );
 	}
 
+	/**
+	 * @param {number} id
+	 * @param {{text: string, sent: number}} body as the program got it; sent: when it was first, in ms, else 0
+	 */
 	sendMessage( id, body ) {
-		this.write( encodeMessage( id, body ) );
+		const now = Date.now();
+		body.sent = body.sent || now;
+		if ( now - body.sent < KNOWN ) {
+			this.write( encodeMessage( id, body.text ) );
+			return;
+		}
+		// It might be delivered a second time. The program, which is waiting here, hears of it later.
+		Promise.resolve().then( () => this.receive( 'frame', '', {
+			id, reply: true, error: 'unavailable', message: 'the relay has not answered, and it is too late to send the message again'
+		} ) );
 	}
 
 	// A socket that is closing takes nothing any more; the program hears of the close next.

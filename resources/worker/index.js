@@ -4,10 +4,18 @@
  */
 import { before } from './before.js';
 import 'wasm_exec';
+import { Clock } from './clock.js';
 import { Ports } from './ports.js';
 import { Program } from './program.js';
+import { remember } from './transport.js';
 
-const ports = new Ports( ( client, message ) => program.deliver( client, message ) );
+const ports = new Ports( ( client, message ) => {
+	if ( message.op === 'hello' ) {
+		remember( message.transport );
+	}
+	program.deliver( client, message );
+} );
+const clock = new Clock( () => program.deliver( '', { op: 'woke' } ) );
 const program = new Program( {
 	post: ( client, message ) => ports.post( client, message ),
 	lost: () => {
@@ -15,12 +23,14 @@ const program = new Program( {
 		ports.broadcast( { op: 'lost' } );
 	},
 	welcome: () => ports.broadcast( { op: 'welcome' } ),
-	failed: ( message ) => ports.broadcast( { op: 'failed', message } )
+	failed: ( message ) => ports.broadcast( { op: 'failed', message } ),
+	look: () => clock.look()
 } );
 
 [ 'online', 'offline' ].forEach( ( name ) => {
 	self.addEventListener( name, () => program.deliver( '', { op: 'online', online: name === 'online' } ) );
 } );
+clock.start();
 
 if ( typeof document !== 'undefined' ) {
 	tidyGlobals();

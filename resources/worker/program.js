@@ -16,6 +16,7 @@ export class Program {
 	 * @param {function()} pages.lost the program has ended and knows nothing any more
 	 * @param {function()} pages.welcome it would start again
 	 * @param {function(string)} pages.failed it cannot run here, says the message
+	 * @param {function()} pages.look is called before the program hears of anything that time has brought
 	 * @param {Object} [env] what tests replace
 	 */
 	constructor( pages, env ) {
@@ -64,6 +65,7 @@ export class Program {
 	async run() {
 		const go = this.env.Go();
 		const host = new Host( this.pages.post );
+		host.onTime = this.pages.look;
 		const started = Date.now();
 		let over = false;
 		const ended = () => {

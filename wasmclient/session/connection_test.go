@@ -204,7 +204,9 @@ func TestWakingUpTriesTheConnection(t *testing.T) {
 		b.wait(6 * time.Second)
 		b.deaf = true
 		b.Visible("WS1", true)
-		b.wait(10*time.Second + time.Millisecond)
+		b.wait(2999 * time.Millisecond)
+		equal(t, "close code", b.sockets[0].closed, 0)
+		b.wait(2 * time.Millisecond)
 		equal(t, "close code", b.sockets[0].closed, wire.CloseStale.Code)
 	})
 }

@@ -10,7 +10,9 @@ type Command struct {
 	Clients []string
 	Client  string
 	Type    string
-	Body    any // of a send: the [Message]'s
+	Since   Since // of subscribe; zero: nothing from before
+	Follow  any   // of presence: true, false, or nil to leave it as it is
+	Body    any   // of a send: the [Message]'s
 }
 
 // Frame is a frame from the relay, as far as the session reads it. Exactly one of these holds: Reply is set, Op is not empty, or it is a
@@ -23,13 +25,17 @@ type Frame struct {
 	Wiki, User string // in the reply to connect
 	Ping       int    // seconds, in the reply to connect
 
+	Epoch     string // in the reply to subscribe
+	Recovered bool   // in the reply to subscribe: what was missed follows
+	Offset    uint64 // in the reply to subscribe, and of a message; 0: none
+
 	Op    string
 	After int // milliseconds, of reconnect
 
-	Type    string // of a message and of revoked
+	Type    string // of a message, revoked, join and leave
 	From    string
 	To      []string // none: everyone
-	Payload any      // the envelope, for [Tab.Deliver]
+	Payload any      // the envelope, for [Tab.Deliver]; of the reply to presence, of join and of leave what they say
 }
 
 // Link is what a socket reports to. A link of a socket that the session has given up is deaf.

@@ -148,7 +148,7 @@ func (s *Session) revoked(typ string) {
 	if sub == nil || sub.refused {
 		return
 	}
-	sub.refused = true
+	sub.refuse()
 	s.regrant(sub, "the subscription was revoked")
 }
 

@@ -23,8 +23,9 @@ type browser struct {
 	random  float64
 	// down makes each socket close before it opens, deaf leaves it unanswered, broken makes Dial fail.
 	down, deaf, broken bool
-	// answer may take the place of the relay's usual answer to a command.
+	// answer may take the place of the relay's usual answer to a command, and replay is what follows it.
 	answer func(*session.Command) *session.Frame
+	replay []*session.Frame
 	timers atomic.Int32 // that run
 }
 
@@ -47,6 +48,9 @@ func in(t *testing.T, test func(t *testing.T, b *browser)) {
 		}
 	})
 }
+
+// Subscribe subscribes without anything from before.
+func (b *browser) Subscribe(client, typ string) { b.Session.Subscribe(client, typ, session.Since{}) }
 
 func (b *browser) after(ms int, f func()) (cancel func()) {
 	b.timers.Add(1)
@@ -132,7 +136,10 @@ func (s *socket) Send(c *session.Command) {
 	case c.ID == 0:
 		return
 	}
-	s.events <- func() { s.link.Received(f) }
+	for _, f := range append([]*session.Frame{f}, s.b.replay...) {
+		s.events <- func() { s.link.Received(f) }
+	}
+	s.b.replay = nil
 }
 
 func (s *socket) Close(code int, _ string) { s.closed = code }
@@ -200,6 +207,17 @@ func (t *tab) Connected(w session.Welcome)  { t.note("connected %s%s", w.Wiki, w
 func (t *tab) Disconnected(e session.Ended) { t.note("disconnected %d %t", e.Code, e.Retry) }
 func (t *tab) Deliver(payload any)          { t.note("got %v", payload) }
 func (t *tab) Fail(f session.Failure)       { t.note("%s %s: %s", f.Op, f.Type, f.Code) }
+func (t *tab) Missed(typ string)            { t.note("missed %s", typ) }
+func (t *tab) Position(typ, epoch string, offset uint64) {
+	t.note("at %s %s:%d", typ, epoch, offset)
+}
+func (t *tab) Changed(op, typ string, payload any) { t.note("%s %s %v", op, typ, payload) }
+func (t *tab) Present(question int, payload any, err *wire.Error) {
+	if err != nil {
+		payload = err.Code
+	}
+	t.note("present %d %v", question, payload)
+}
 func (t *tab) WantToken(refused bool) {
 	t.note("token %t", refused)
 	switch {
@@ -230,6 +248,13 @@ func (t *tab) heard(want ...string) {
 
 func message(typ, from string, to ...string) *session.Frame {
 	return &session.Frame{Type: typ, From: from, To: to, Payload: typ}
+}
+
+// numbered is a message with an offset.
+func numbered(typ string, offset uint64) *session.Frame {
+	f := message(typ, "")
+	f.Offset, f.Payload = offset, fmt.Sprint(typ, " ", offset)
+	return f
 }
 
 func equal[T comparable](t *testing.T, what string, got, want T) {

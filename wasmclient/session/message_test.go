@@ -2,7 +2,6 @@ package session_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"mediawiki-websocket/relay/wire"
@@ -84,21 +83,6 @@ func TestErrorsReachTheTabThatCausedThem(t *testing.T) {
 		b.socket().say(&session.Frame{Reply: true, ID: 9999, Error: wire.NewError(wire.Internal, "")})
 		b.socket().say(&session.Frame{Reply: true, Error: wire.NewError(wire.Internal, "")})
 		three.heard()
-	})
-}
-
-func TestMessageWithoutReplyIsReportedWhenTheConnectionIsLost(t *testing.T) {
-	in(t, func(t *testing.T, b *browser) {
-		one := b.open("WS1")
-		one.heard("connected wiki:Ann")
-		b.deaf = true
-		b.Send("WS1", session.Message{Type: "A"})
-		synctest.Wait()
-		b.deaf = false
-		b.socket().end(1006)
-		b.wait(time.Second)
-		one.heard("send A: unavailable", "disconnected 1006 true", "connected wiki:Ann")
-		equal(t, "sent again", len(b.socket().commands(wire.OpSend)), 0)
 	})
 }
 

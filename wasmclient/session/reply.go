@@ -6,10 +6,13 @@ import "mediawiki-websocket/relay/wire"
 type reply struct {
 	id         int
 	op         string
-	client     string        // register, send: the tab that hears of an error
-	typ        string        // subscribe, send
+	client     string        // register, send, presence: the tab that hears of it
+	typ        string        // subscribe, send, presence
 	sub        *subscription // subscribe
-	sent       bool          // it is a message, and lost with the connection
+	since      Since         // subscribe
+	item       *queued       // send
+	question   int           // presence: what the tab calls it
+	followed   *follow       // presence that is followed
 	introduced []string      // connect
 }
 
@@ -25,6 +28,9 @@ func (s *Session) command(c *Command, r *reply) {
 func (s *Session) received(f *Frame) {
 	if s.usable() {
 		s.heard()
+	}
+	if f.Reply || f.Op == wire.OpPong {
+		s.settle()
 	}
 	switch {
 	case f.Reply:
@@ -43,6 +49,8 @@ func (s *Session) received(f *Frame) {
 		s.move(f.After)
 	case f.Op == wire.OpRevoked:
 		s.revoked(f.Type)
+	case f.Op == wire.OpJoin || f.Op == wire.OpLeave:
+		s.changed(f)
 	case f.Op == "":
 		s.deliver(f)
 	}
@@ -58,13 +66,19 @@ func (s *Session) answered(r *reply, f *Frame) {
 		s.admitted(f, r.introduced)
 	case wire.OpSubscribe:
 		if f.Error == nil {
-			s.subscribed(r.sub)
+			s.subscribed(r.sub, r.since, f)
 		} else {
 			s.notSubscribed(r.sub, *f.Error)
 		}
-	case wire.OpSend, wire.OpRegister:
+	case wire.OpPresence:
+		s.present(r, f)
+	case wire.OpSend:
 		if f.Error != nil {
-			s.fail(r.client, Failure{Op: r.op, Type: r.typ, Error: *f.Error})
+			s.notSent(r, f.Error)
+		}
+	case wire.OpRegister:
+		if f.Error != nil {
+			s.fail(r.client, Failure{Op: r.op, Error: *f.Error})
 		}
 	}
 }
@@ -85,41 +99,4 @@ func (s *Session) turnedAway(err *wire.Error) {
 		return
 	}
 	s.retry(ended)
-}
-
-// Send sends a message of a tab, now or when there is a connection. What becomes of it is told only when it fails.
-func (s *Session) Send(client string, m Message) {
-	s.post(func() {
-		item := queued{client, m}
-		switch {
-		case s.member(client) == nil:
-		case m.Bytes+idBytes > s.config.Limits.FrameBytes:
-			s.failSend(item, wire.TooLarge, "the message is larger than the relay takes")
-		case s.state == connected:
-			s.transmit(item)
-		case s.state == stopped:
-			s.failSend(item, wire.Unavailable, "the relay does not serve this page")
-		default:
-			for _, old := range s.queue.push(item) {
-				s.failSend(old, wire.Limit, "too much was sent while there was no connection: the oldest message was dropped")
-			}
-		}
-	})
-}
-
-// idBytes is the room that a frame needs for its id, whatever the id is.
-const idBytes = 24
-
-func (s *Session) transmit(item queued) {
-	s.command(&Command{Op: wire.OpSend, Type: item.message.Type, Body: item.message.Body}, &reply{client: item.from, sent: true})
-}
-
-func (s *Session) failSend(item queued, code wire.Code, message string) {
-	s.fail(item.from, Failure{Op: wire.OpSend, Type: item.message.Type, Error: wire.Error{Code: code, Message: message}})
-}
-
-func (s *Session) fail(client string, f Failure) {
-	if m := s.member(client); m != nil {
-		m.Fail(f)
-	}
 }

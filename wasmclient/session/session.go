@@ -1,7 +1,8 @@
 // Package session is the browser client without the browser: one connection to the relay for all tabs of a browser.
 //
 // Tabs join and leave, subscribe to types and send messages; the session connects while there is a tab, keeps the connection alive, comes
-// back with jittered backoff when it is lost, subscribes again to what the tabs want and hands each message to the tabs it is meant for.
+// back with jittered backoff when it is lost, subscribes again to what the tabs want, from where each of them was, and hands each message to the tabs
+// it is meant for, in order and once. What a tab sends is sent again until the relay has answered; the key in it lets the relay know it again.
 //
 // One goroutine, [Session.Run], owns all state. Everything that happens outside, a call of a tab, a frame, a timer, is a function that this
 // goroutine runs, so every exported method may be called from anywhere and returns before its effect is complete.
@@ -43,8 +44,17 @@ type Tab interface {
 	// Disconnected: the connection ended, or the first attempt to get one failed. It comes once, not for each further attempt, and once more
 	// when the session stops trying.
 	Disconnected(Ended)
-	// Deliver brings a message; the payload is the one of the [Frame].
+	// Deliver brings a message; the payload is the one of the [Frame]. Those of a type come in their order, and each once.
 	Deliver(payload any)
+	// Missed: messages of a type may be lost to this tab. What it shows of it must be fetched again.
+	Missed(typ string)
+	// Position: the tab has had everything of a type up to here. Each message that it gets afterwards brings it to that message's offset. A tab that
+	// has to begin anew says so in [Session.Subscribe].
+	Position(typ, epoch string, offset uint64)
+	// Present answers [Session.Presence]: with the payload of the [Frame] or with an error.
+	Present(question int, payload any, err *wire.Error)
+	// Changed: somebody has come to a type, or gone, as op says: [wire.OpJoin] or [wire.OpLeave]. The payload is the one of the [Frame].
+	Changed(op, typ string, payload any)
 	// Fail reports what became of a subscription or a message of this tab.
 	Fail(Failure)
 	// WantToken asks for a token; the answer is [Session.GiveToken] or [Session.NoToken]. After refused a token that the tab has in stock will not do.
@@ -70,7 +80,7 @@ type Ended struct {
 // Failure is an error that concerns one tab.
 type Failure struct {
 	wire.Error
-	Op   string // what failed: [wire.OpSubscribe], [wire.OpSend] or [wire.OpRegister]
+	Op   string // what failed: [wire.OpSubscribe], [wire.OpSend], [wire.OpRegister] or, for [Session.Follow], [wire.OpPresence]
 	Type string // of which type, "" for a registration
 }
 
@@ -104,6 +114,7 @@ type Session struct {
 	offline  bool
 	tabs     []*member // in the order of their arrival
 	types    []*subscription
+	follows  []*follow
 	link     *Link
 	lastID   int
 	replies  []*reply // to come, in the order of their commands
@@ -117,10 +128,14 @@ type Session struct {
 	token    tokens
 	grants   grants
 
+	replaying *subscription // what its tabs have missed is on its way
+
 	deadline  alarm // of the state
 	keepalive alarm
 	roused    alarm
+	woken     alarm
 	stable    alarm // the connection has lasted, the next loss begins with short waits again
+	resend    alarm // what waits in the queue, though there is a connection
 }
 
 // New returns a session without tabs.
@@ -129,7 +144,7 @@ func New(config Config) *Session {
 		config: config,
 		events: make(chan func(), 64),
 	}
-	for _, a := range []*alarm{&s.deadline, &s.keepalive, &s.roused, &s.stable,
+	for _, a := range []*alarm{&s.deadline, &s.keepalive, &s.roused, &s.woken, &s.stable, &s.resend,
 		&s.token.expiry, &s.token.again, &s.token.patience, &s.grants.collect, &s.grants.patience} {
 		a.s = s
 	}
@@ -155,6 +170,7 @@ func (s *Session) Stop() {
 		s.sleep()
 		s.token.drop()
 		s.roused.stop()
+		s.woken.stop()
 		s.over.Store(true)
 	})
 }
@@ -169,7 +185,21 @@ func (s *Session) post(event func()) {
 // Online tells that the browser has, or has lost, its network. It is a hint only: a relay on this machine stays reachable.
 func (s *Session) Online(online bool) {
 	s.post(func() {
+		was := s.offline
 		s.offline = !online
-		s.rouse()
+		if was && online {
+			s.wake()
+		} else {
+			s.rouse()
+		}
+	})
+}
+
+// Woke tells that nothing ran here for a while, because the machine slept or the browser had stopped its pages: what was known of the connection is
+// worth nothing.
+func (s *Session) Woke() {
+	s.post(func() {
+		s.moving = s.moving && s.state == connected // a relay that went away was long ago
+		s.wake()
 	})
 }

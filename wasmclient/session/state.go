@@ -10,12 +10,18 @@ import (
 const (
 	// connectPatience bounds each step from dialling to the last answered subscription.
 	connectPatience = 15_000
-	// pongPatience is how long a ping may stay unanswered.
+	// pongPatience is how long a ping may stay unanswered. With the relay's usual ping a dead connection is noticed within 35 seconds.
 	pongPatience = 10_000
+	// rousePatience is how long when somebody looks.
+	rousePatience = 3_000
+	// wakePatience is how long when the network was away, or the machine: most likely the connection is dead, and a new one costs little.
+	wakePatience = 1_000
 	// longestMove bounds what a relay that goes away may ask for.
 	longestMove = 5 * 60_000
 	// rousePause bounds how often a connection is tried because somebody looks: a relay takes ten pings in ten seconds.
 	rousePause = 5_000
+	// wakePause bounds how often for what wakes: all pages tell at once.
+	wakePause = 2_000
 	// usualPing is how long a relay that names no time may be silent.
 	usualPing = 25_000
 )
@@ -70,6 +76,9 @@ func (s *Session) admitted(f *Frame, introduced []string) {
 	}
 	s.heard()
 	s.introduce(introduced)
+	for _, followed := range s.follows {
+		s.follow(followed)
+	}
 	s.pending = len(s.types)
 	for _, sub := range s.types {
 		sub.pending, sub.told = true, false
@@ -118,18 +127,16 @@ func (s *Session) announce() {
 	for _, m := range s.tabs {
 		s.tell(m)
 	}
-	for _, item := range s.queue.drain() {
-		s.transmit(item)
-	}
+	s.flush()
 }
 
 // heard puts off the next ping.
-func (s *Session) heard() { s.keepalive.start(s.ping, s.probe) }
+func (s *Session) heard() { s.keepalive.start(s.ping, func() { s.probe(pongPatience) }) }
 
 // probe asks the relay whether it is there.
-func (s *Session) probe() {
+func (s *Session) probe(patience int) {
 	s.link.socket.Send(&Command{Op: wire.OpPing})
-	s.keepalive.start(pongPatience, func() { s.hangUp(wire.CloseStale) })
+	s.keepalive.start(patience, func() { s.hangUp(wire.CloseStale) })
 }
 
 // hangUp gives up on a socket and tries again.
@@ -143,29 +150,32 @@ func (s *Session) disconnect(c wire.Close) {
 	if s.link != nil {
 		s.link.socket.Close(c.Code, c.Reason)
 	}
-	s.unlink()
+	s.unlink(true)
 }
 
-func (s *Session) unlink() {
+// unlink lets go of what belonged to a socket. again: what was sent and not answered is for the next.
+func (s *Session) unlink(again bool) {
 	s.link = nil
 	s.keepalive.stop()
 	s.stable.stop()
+	s.resend.stop()
 	s.token.over()
 	s.token.again.stop()
 	s.forgetGrants()
+	s.replaying = nil
+	for _, sub := range s.types {
+		sub.due = false
+		sub.suspend()
+	}
 	replies := s.replies
 	s.replies = nil
-	for _, r := range replies {
-		if r.sent {
-			s.fail(r.client, Failure{Op: wire.OpSend, Type: r.typ,
-				Error: wire.Error{Code: wire.Unavailable, Message: "the connection was lost before the relay answered"}})
-		}
-	}
+	s.requeue(replies, again)
 }
 
 // lost: the socket is closed, and not by this side.
 func (s *Session) lost(code int, reason string) {
-	s.unlink()
+	// It may be what was sent that the relay does not bear.
+	s.unlink(code != wire.CloseTooLarge.Code && code != wire.CloseRateLimited.Code)
 	e := Ended{Code: code, Reason: reason}
 	switch {
 	case !wire.MayReconnect(code):
@@ -217,27 +227,29 @@ func (s *Session) sleep() {
 	for _, sub := range s.types {
 		sub.drop()
 	}
-	s.types = nil
+	s.types, s.follows = nil, nil
 	s.queue.drain()
 }
 
 // move: the relay goes away. The connection is used until the moment the relay named for this browser, or until it is closed.
 func (s *Session) move(after int) {
 	s.moving = true
-	s.deadline.start(max(0, min(after, longestMove)), func() {
-		ended := Ended{Code: wire.CloseGoingAway.Code, Reason: wire.CloseGoingAway.Reason, Retry: true}
-		s.disconnect(wire.CloseNormal)
-		s.tellEnded(ended)
-		s.begin()
-	})
+	s.deadline.start(max(0, min(after, longestMove)), s.leave)
+}
+
+// leave goes to the relay that comes after this one.
+func (s *Session) leave() {
+	s.disconnect(wire.CloseNormal)
+	s.tellEnded(Ended{Code: wire.CloseGoingAway.Code, Reason: wire.CloseGoingAway.Reason, Retry: true})
+	s.begin()
 }
 
 // rouse: somebody looks, the network is back, a tab came. A wait is cut short, though not to nothing; a connection is tried.
 func (s *Session) rouse() {
 	switch s.state {
 	case backoff:
-		if !s.moving && !s.flooded && !s.asleep() {
-			s.deadline.start(s.soon(), s.begin)
+		if !s.asleep() {
+			s.hasten()
 		}
 	case connected:
 		if s.grants.collect.running() {
@@ -245,8 +257,34 @@ func (s *Session) rouse() {
 		}
 		if !s.roused.running() {
 			s.roused.start(rousePause, func() {})
-			s.probe()
+			s.probe(rousePatience)
 		}
+	}
+}
+
+// wake: the machine, the browser or the network is back.
+func (s *Session) wake() {
+	switch s.state {
+	case connecting, joining:
+		s.hangUp(wire.CloseStale) // it was begun in another world
+	case connected:
+		if s.grants.collect.running() {
+			s.collect(s.soon())
+		}
+		if !s.woken.running() {
+			s.woken.start(wakePause, func() {})
+			s.probe(wakePatience)
+		}
+	}
+	if s.state == backoff && !s.offline {
+		s.hasten()
+	}
+}
+
+// hasten cuts a wait short, unless the relay has said how long it is.
+func (s *Session) hasten() {
+	if !s.moving && !s.flooded {
+		s.deadline.start(s.soon(), s.begin)
 	}
 }
 

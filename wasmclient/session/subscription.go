@@ -1,26 +1,28 @@
 package session
 
-import (
-	"slices"
-
-	"mediawiki-websocket/relay/wire"
-)
+import "mediawiki-websocket/relay/wire"
 
 // A subscription is a type that at least one tab wants.
 type subscription struct {
 	typ     string
-	tabs    []*member
+	tabs    []*listener
 	refused bool // the relay does not have it
 	pending bool // the tabs hear of the connection after it
 	told    bool // the tabs know that it is not there now
+	due     bool // the relay has been asked and has not answered
 	grant
+
+	epoch   string // of the offsets, "" when the relay names none
+	last    uint64 // the highest offset
+	reached uint64 // what the last replay goes up to
 }
 
-// Subscribe gives a tab the messages of a type. Again is the same as once.
-func (s *Session) Subscribe(client, typ string) {
+// Subscribe gives a tab the messages of a type, also those since, when they are to be had; when they are not, the tab hears [Tab.Missed]. Again, without
+// an earlier since, is the same as once.
+func (s *Session) Subscribe(client, typ string, since Since) {
 	s.post(func() {
 		m, sub := s.member(client), s.subscription(typ)
-		if m == nil || sub != nil && slices.Contains(sub.tabs, m) {
+		if m == nil {
 			return
 		}
 		if sub == nil {
@@ -28,14 +30,26 @@ func (s *Session) Subscribe(client, typ string) {
 			sub.expiry.s = s
 			s.types = append(s.types, sub)
 		}
-		sub.tabs = append(sub.tabs, m)
+		l := sub.listener(m)
+		switch {
+		case l == nil:
+			l = &listener{member: m, had: since, waiting: true}
+			sub.tabs = append(sub.tabs, l)
+		case !l.resume(typ, since):
+			return
+		}
 		switch {
 		case !s.usable():
-		case len(sub.tabs) == 1 || sub.refused && sub.stage == resting:
+		case len(sub.tabs) == 1 && !sub.due || sub.refused && sub.stage == resting:
 			s.subscribe(sub)
 		case sub.refused:
 			sub.told = false // this tab does not know
 			s.collect(s.soon())
+		case sub.due: // its turn comes with the answer
+		case l.had == (Since{}):
+			l.begin(typ, Since{Epoch: sub.epoch, Offset: sub.last})
+		default:
+			s.subscribe(sub)
 		}
 	})
 }
@@ -51,19 +65,14 @@ func (s *Session) Unsubscribe(client, typ string) {
 
 // unsubscribe takes a tab, if it is there, from a subscription and gives it up with the last.
 func (s *Session) unsubscribe(m *member, sub *subscription) {
-	if !slices.Contains(sub.tabs, m) {
+	l := sub.listener(m)
+	if l == nil {
 		return
 	}
-	if sub.tabs = without(sub.tabs, m); len(sub.tabs) > 0 {
+	if sub.tabs = without(sub.tabs, l); len(sub.tabs) > 0 {
 		return
 	}
-	types := make([]*subscription, 0, len(s.types))
-	for _, other := range s.types {
-		if other != sub {
-			types = append(types, other)
-		}
-	}
-	s.types = types
+	s.types = without(s.types, sub)
 	sub.drop()
 	if s.usable() && !sub.refused {
 		s.command(&Command{Op: wire.OpUnsubscribe, Type: sub.typ}, &reply{})
@@ -82,20 +91,26 @@ func (s *Session) subscription(typ string) *subscription {
 
 // subscribe tells the relay, with the subscription token that there is.
 func (s *Session) subscribe(sub *subscription) {
-	sub.refused, sub.stage = false, resting
-	s.command(&Command{Op: wire.OpSubscribe, Type: sub.typ, Token: sub.token}, &reply{sub: sub})
+	sub.refused, sub.stage, sub.due = false, resting, true
+	since := sub.since()
+	s.command(&Command{Op: wire.OpSubscribe, Type: sub.typ, Token: sub.token, Since: since}, &reply{sub: sub, since: since})
 }
 
 // subscribed: the relay agrees.
-func (s *Session) subscribed(sub *subscription) {
-	sub.told = false
+func (s *Session) subscribed(sub *subscription, asked Since, f *Frame) {
+	sub.told, sub.due = false, false
 	sub.taken()
+	if s.serve(sub, asked, f) {
+		s.subscribe(sub)
+		return
+	}
 	s.inPlace(sub)
 }
 
 // notSubscribed: it does not.
 func (s *Session) notSubscribed(sub *subscription, err wire.Error) {
-	sub.refused = true
+	sub.due = false
+	sub.refuse()
 	switch {
 	case err.Code == wire.Unauthorized || err.Code == wire.Expired:
 		s.wantGrant(sub, err)
@@ -112,7 +127,7 @@ func (s *Session) notSubscribed(sub *subscription, err wire.Error) {
 func (s *Session) failed(sub *subscription, err wire.Error) {
 	sub.stage = resting
 	if !sub.refused { // its token ran out, and there is no other
-		sub.refused = true
+		sub.refuse()
 		if s.usable() {
 			s.command(&Command{Op: wire.OpUnsubscribe, Type: sub.typ}, &reply{})
 		}
@@ -131,8 +146,8 @@ func (s *Session) unavailable(sub *subscription, message string) {
 }
 
 func (sub *subscription) fail(err wire.Error) {
-	for _, m := range sub.tabs {
-		m.Fail(Failure{Op: wire.OpSubscribe, Type: sub.typ, Error: err})
+	for _, l := range sub.tabs {
+		l.Fail(Failure{Op: wire.OpSubscribe, Type: sub.typ, Error: err})
 	}
 }
 

@@ -66,6 +66,9 @@ func (s *Session) Leave(client string) {
 		for _, sub := range s.types {
 			s.unsubscribe(m, sub)
 		}
+		for _, f := range s.follows {
+			s.unfollow(m, f)
+		}
 		if s.usable() {
 			s.link.socket.Send(&Command{Op: wire.OpRelease, Client: client})
 		}
@@ -89,15 +92,23 @@ func (s *Session) Visible(client string, visible bool) {
 	})
 }
 
-// deliver hands a message to the tabs that want it and are meant.
+// deliver hands a message to the tabs that want it, have not had it and are meant.
 func (s *Session) deliver(f *Frame) {
 	sub := s.subscription(f.Type)
 	if sub == nil {
 		return
 	}
-	for _, m := range sub.tabs {
-		if m.client != f.From && (len(f.To) == 0 || slices.Contains(f.To, m.client)) {
-			m.Deliver(f.Payload)
+	sub.last = max(sub.last, f.Offset)
+	for _, l := range sub.tabs {
+		lost := l.had.Epoch == ""
+		if !l.take(sub.epoch, f.Offset) {
+			continue
+		}
+		if l.client != f.From && (len(f.To) == 0 || slices.Contains(f.To, l.client)) {
+			l.Deliver(f.Payload)
+		}
+		if lost && l.had.Epoch != "" { // the tab does not know from where the offset counts
+			l.Position(f.Type, l.had.Epoch, l.had.Offset)
 		}
 	}
 }
@@ -139,12 +150,12 @@ func (s *Session) asleep() bool {
 	return true
 }
 
-// without returns a copy of the tabs that lacks one: whoever walks through the list goes on undisturbed.
-func without(tabs []*member, gone *member) []*member {
-	rest := make([]*member, 0, len(tabs))
-	for _, m := range tabs {
-		if m != gone {
-			rest = append(rest, m)
+// without returns a copy of a list that lacks one: whoever walks through the list goes on undisturbed.
+func without[T comparable](list []T, gone T) []T {
+	rest := make([]T, 0, len(list))
+	for _, one := range list {
+		if one != gone {
+			rest = append(rest, one)
 		}
 	}
 	return rest
