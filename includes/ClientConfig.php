@@ -6,6 +6,7 @@ namespace MediaWiki\Extension\WebSocket;
 
 use MediaWiki\Config\ServiceOptions;
 use MediaWiki\MainConfigNames;
+use Wikimedia\Timestamp\ConvertibleTimestamp;
 
 /**
  * What a page has to know in order to connect.
@@ -41,7 +42,8 @@ class ClientConfig {
 
 	/** @return string|null Why pages cannot connect, and what to do; null: they can */
 	public function getProblem(): ?string {
-		if ( $this->wiki->problem !== null ) {
+		// Without a relay nothing is signed.
+		if ( $this->wiki->problem !== null && $this->settings->polling === 0 ) {
 			return $this->wiki->problem;
 		}
 		if ( !$this->manifest() ) {
@@ -58,13 +60,16 @@ class ClientConfig {
 	 */
 	public function getVars( bool $isRegistered ): array {
 		$dist = $this->assetsPath() . '/WebSocket/resources/dist/';
-		$manifest = $this->manifest();
-		$token = $isRegistered ? null : $this->tokens->forPublic()['token'] ?? null;
+		$polling = $this->settings->polling;
+		$manifest = $polling ? null : $this->manifest();
+		$token = $isRegistered || $polling ? null : $this->tokens->forPublic()['token'] ?? null;
 		return [
 			'wsPort' => $this->settings->port,
 			'wsRewrite' => $this->settings->rewrite,
 			'wsClientID' => $this->clientId->own(),
 			'wsWikiID' => $this->wiki->id,
+			// Caches keep it with the page: a reader is told of what has happened since.
+			'wsTime' => ConvertibleTimestamp::time(),
 			'wsConfig' => [
 				'url' => $this->settings->url,
 				'tlsPort' => $this->tlsPort(),
@@ -72,14 +77,18 @@ class ClientConfig {
 				'worker' => $manifest ? $dist . $manifest['worker'] : null,
 				'wasm' => $manifest ? $dist . $manifest['wasm'] : null,
 				'api' => $this->options->get( MainConfigNames::ScriptPath ) . '/api.php',
-			],
+			] + ( $polling ? [ 'polling' => $polling ] : [] ),
 		];
 	}
 
 	/**
-	 * @return string[] The relay as a source in a Content-Security-Policy; one for each scheme the wiki may be read by
+	 * @return string[] The relay as a source in a Content-Security-Policy; one for each scheme the wiki may be read by,
+	 *   none when pages poll
 	 */
 	public function getSocketSources(): array {
+		if ( $this->settings->polling ) {
+			return [];
+		}
 		$url = $this->settings->url;
 		if ( $url !== null && preg_match( '~^wss?://[^/]+~', $url, $match ) ) {
 			return [ $match[0] ];

@@ -47,7 +47,7 @@ class ConnectTokens {
 			return null;
 		}
 		$rate = $this->rate->forAuthority( $authority, $request->getIP() );
-		$maySend = $authority->isAllowed( SendRate::ACTION ) && !$this->isBlocked( $authority, $request );
+		$maySend = $this->maySend( $authority, $request );
 		$grants = new Grants(
 			$maySend && ( $rate === null || $rate['count'] > 0 ),
 			$authority->isAllowed( 'websocket-presence' ),
@@ -78,6 +78,15 @@ class ConnectTokens {
 			$rate
 		);
 		return $this->minter->connectToken( '', $this->minter->sessionName( '' ), $grants );
+	}
+
+	/**
+	 * @param Authority $authority
+	 * @param WebRequest $request Where he is
+	 * @return bool Whether he may send at all, however often
+	 */
+	public function maySend( Authority $authority, WebRequest $request ): bool {
+		return $authority->isAllowed( SendRate::ACTION ) && !$this->isBlocked( $authority, $request );
 	}
 
 	/**

@@ -9,7 +9,8 @@ use JsonException;
 
 /**
  * Writes messages the way POST /api/publish wants them, and refuses what the relay would refuse: one bad message
- * would make it refuse all others of the request.
+ * would make it refuse all others of the request. Each message gets a random key here, once, so that the relay knows it
+ * again when it comes twice.
  */
 class EnvelopeEncoder {
 	/** Bytes of one publish request, at most */
@@ -27,36 +28,72 @@ class EnvelopeEncoder {
 	 * @param string|null $from Client id of the sender; null: none
 	 * @param mixed $to
 	 * @param string|null $actor See ClientId::actor()
-	 * @return string[] JSON objects; several when there are more recipients than fit into one
+	 * @return Envelope[] Several when there are more recipients than fit into one
 	 * @throws InvalidArgumentException Saying what is wrong and what is allowed
 	 */
 	public function encode( $type, $msg, ?string $from, $to, ?string $actor = null ): array {
 		$this->checkType( $type );
-		$envelope = '{"type":' . json_encode( $type, self::JSON ) . ',"msg":' . $this->json( $msg );
+		return $this->envelopes( $type, $this->json( $msg ), $from, $this->recipients( $to ), $actor );
+	}
+
+	/**
+	 * As encode(), for a message that is JSON already and stays as it is.
+	 *
+	 * @param string $type
+	 * @param string $json
+	 * @param string|null $from
+	 * @param mixed $to
+	 * @return Envelope[]
+	 * @throws InvalidArgumentException
+	 */
+	public function wrap( string $type, string $json, ?string $from, $to ): array {
+		$this->checkType( $type );
+		try {
+			json_decode( $json, false, self::DEPTH + 1, JSON_THROW_ON_ERROR );
+		} catch ( JsonException $e ) {
+			throw new InvalidArgumentException( 'the message is not JSON: ' . $e->getMessage(), 0, $e );
+		}
+		return $this->envelopes( $type, $json, $from, $this->recipients( $to ), null );
+	}
+
+	/**
+	 * @param string $type
+	 * @param string $msg JSON
+	 * @param string|null $from
+	 * @param string[] $recipients
+	 * @param string|null $actor
+	 * @return Envelope[]
+	 */
+	private function envelopes( string $type, string $msg, ?string $from, array $recipients, ?string $actor ): array {
+		$start = '{"type":' . json_encode( $type, self::JSON ) . ",\"msg\":$msg";
 		if ( $from !== null ) {
 			if ( !ClientId::isValid( $from ) ) {
 				throw new InvalidArgumentException( 'the sender is not a client id, 1 to 64 of A-Z a-z 0-9 _ . : -' );
 			}
-			$envelope .= ',"from":"' . $from . '"';
+			$start .= ",\"from\":\"$from\"";
 			if ( $actor !== null ) {
-				$envelope .= ',"actor":' . json_encode( $actor, self::JSON );
+				$start .= ',"actor":' . json_encode( $actor, self::JSON );
 			}
 		}
-		$recipients = $this->recipients( $to );
 		$envelopes = [];
 		foreach ( array_chunk( $recipients, self::RECIPIENTS ) ?: [ [] ] as $some ) {
-			$envelopes[] = $envelope . ( $some ? ',"to":' . json_encode( $some, self::JSON ) : '' ) . '}';
-		}
-		foreach ( $envelopes as $json ) {
+			$json = $start . ( $some ? ',"to":' . json_encode( $some, self::JSON ) : '' )
+				. ',"key":"' . self::newKey() . '"}';
 			if ( strlen( $json ) + strlen( $this->body( [] ) ) > self::BODY_BYTES ) {
 				throw new InvalidArgumentException( 'the message is larger than 1 MiB' );
 			}
+			$envelopes[] = new Envelope( $type, $msg, $from, $some, $actor, $json );
 		}
 		return $envelopes;
 	}
 
+	/** @return string Nobody else has it: 128 random bits in the characters of a client id */
+	private static function newKey(): string {
+		return rtrim( strtr( base64_encode( random_bytes( 16 ) ), '+/', '-_' ), '=' );
+	}
+
 	/**
-	 * @param string[] $envelopes What encode() returned
+	 * @param string[] $envelopes The JSON of each
 	 * @return string The body of a publish request
 	 */
 	public function body( array $envelopes ): string {

@@ -4,6 +4,7 @@ declare( strict_types = 1 );
 
 namespace MediaWiki\Extension\WebSocket;
 
+use MediaWiki\Extension\WebSocket\Backlog\Backlog;
 use MediaWiki\Extension\WebSocket\Revocation\Revoker;
 use WebSocket;
 
@@ -21,13 +22,14 @@ class ExtensionRegistration {
 	];
 
 	/** Jobs a second, so that a job runner does not turn round and round while the relay is away */
-	private const REVOKE_JOBS_PER_SECOND = 1;
+	private const JOBS_PER_SECOND = 1;
 
 	/**
 	 * Callback of extension.json: copies what LocalSettings.php has assigned to WebSocket::$… into $wgWebSocket….
 	 */
 	public static function onRegistration(): void {
-		$GLOBALS['wgJobBackoffThrottling'][Revoker::JOB] ??= self::REVOKE_JOBS_PER_SECOND;
+		$GLOBALS['wgJobBackoffThrottling'][Backlog::JOB] ??= self::JOBS_PER_SECOND;
+		$GLOBALS['wgJobBackoffThrottling'][Revoker::JOB] ??= self::JOBS_PER_SECOND;
 		// Not loaded means not included, so nothing was assigned.
 		if ( !class_exists( WebSocket::class, false ) ) {
 			return;

@@ -5,9 +5,10 @@ declare( strict_types = 1 );
 namespace MediaWiki\Extension\WebSocket;
 
 use DeferredUpdates;
-use MediaWiki\Extension\WebSocket\Relay\Registrar;
-use MediaWiki\Extension\WebSocket\Relay\RelayAnswer;
-use MediaWiki\Extension\WebSocket\Relay\RelayClient;
+use MediaWiki\Extension\WebSocket\Backlog\Backlog;
+use MediaWiki\Extension\WebSocket\Polling\Outbox;
+use MediaWiki\Extension\WebSocket\Relay\Delivery;
+use MediaWiki\Extension\WebSocket\Types\TypeRegistry;
 use Psr\Log\LoggerInterface;
 use Throwable;
 
@@ -16,22 +17,34 @@ use Throwable;
  *
  * A message counts from the moment its database transaction has committed; one whose transaction is rolled back is
  * forgotten. On the web the messages leave after the response; maintenance scripts and jobs send them as they go. No
- * method throws, and a relay that is not there or hangs costs messages, never a save.
+ * method throws, and a relay that is not there or hangs never costs a save. It costs the messages whose types have no
+ * history; the others wait in the backlog, and later ones of such types behind them: of two messages that comes first
+ * whose flush was over when the other's began.
  */
 class Publisher {
-	/** Messages that the relay takes in one request */
-	private const BATCH = 1024;
-
-	/** @var string[] Encoded messages whose transaction has committed */
+	/** @var Envelope[] Messages whose transaction has committed */
 	private array $ready = [];
 
 	private bool $flushesAtExit = false;
 
+	/**
+	 * @param EnvelopeEncoder $encoder
+	 * @param TokenMinter $tokens
+	 * @param TypeRegistry $types
+	 * @param Delivery $delivery
+	 * @param Backlog $backlog
+	 * @param Outbox|null $outbox Where pages poll for the messages; null: there is a relay
+	 * @param AfterCommit $afterCommit
+	 * @param LoggerInterface $logger
+	 * @param TroubleLog $troubleLog
+	 */
 	public function __construct(
 		private readonly EnvelopeEncoder $encoder,
 		private readonly TokenMinter $tokens,
-		private readonly RelayClient $client,
-		private readonly Registrar $registrar,
+		private readonly TypeRegistry $types,
+		private readonly Delivery $delivery,
+		private readonly Backlog $backlog,
+		private readonly ?Outbox $outbox,
 		private readonly AfterCommit $afterCommit,
 		private readonly LoggerInterface $logger,
 		private readonly TroubleLog $troubleLog
@@ -84,21 +97,21 @@ class Publisher {
 	}
 
 	/**
-	 * Hand everything that is ready to the relay now.
+	 * Hand everything that is ready to the relay now, or put it where it waits.
 	 */
 	public function flush(): void {
 		$envelopes = $this->ready;
 		$this->ready = [];
-		$problem = $this->tokens->getProblem();
-		if ( $envelopes && $problem !== null ) {
-			$this->troubleLog->error( 'Nothing is published: {problem}', $problem );
+		if ( !$envelopes ) {
 			return;
 		}
 		try {
-			foreach ( $this->batches( $envelopes ) as $batch ) {
-				if ( !$this->post( $batch ) ) {
-					break;
-				}
+			if ( $this->outbox ) {
+				$this->outbox->add( $envelopes );
+			} elseif ( $this->tokens->getProblem() !== null ) {
+				$this->troubleLog->error( 'Nothing is published: {problem}', $this->tokens->getProblem() );
+			} else {
+				$this->send( $envelopes );
 			}
 		} catch ( Throwable $e ) {
 			$this->logger->error( 'Publishing failed: {exception}', [ 'exception' => $e ] );
@@ -106,86 +119,60 @@ class Publisher {
 	}
 
 	/**
-	 * @param string[] $envelopes
-	 * @return iterable<string[]> Each small enough for one request
+	 * @param Envelope[] $envelopes
 	 */
-	private function batches( array $envelopes ): iterable {
-		$batch = [];
-		$bytes = $empty = strlen( $this->encoder->body( [] ) );
-		foreach ( $envelopes as $envelope ) {
-			$more = strlen( $envelope ) + 1;
-			if ( $batch && ( $bytes + $more > EnvelopeEncoder::BODY_BYTES || count( $batch ) === self::BATCH ) ) {
-				yield $batch;
-				$batch = [];
-				$bytes = $empty;
-			}
-			$batch[] = $envelope;
-			$bytes += $more;
+	private function send( array $envelopes ): void {
+		$all = array_map( static fn ( Envelope $envelope ): string => $envelope->json, $envelopes );
+		$lasting = $this->lasting( $envelopes );
+		// Nothing overtakes what has been waiting.
+		$behind = $lasting && $this->backlog->isWaiting() ? $lasting : [];
+		$direct = $behind ? array_values( array_diff( $all, $behind ) ) : $all;
+		try {
+			$left = $this->delivery->deliver( $direct );
+		} catch ( Throwable $e ) {
+			$this->logger->error( 'Publishing failed: {exception}', [ 'exception' => $e ] );
+			// What has arrived already is known by its key.
+			$left = $direct;
 		}
-		if ( $batch ) {
-			yield $batch;
+		$kept = $behind ?: array_values( array_intersect( $left, $lasting ) );
+		$lost = array_diff( $left, $kept );
+		if ( $kept && !$this->backlog->add( $kept ) ) {
+			$lost = [ ...$lost, ...$kept ];
+			$kept = [];
 		}
-	}
-
-	/**
-	 * @param string[] $batch
-	 * @return bool Whether it is worth going on with the next one
-	 */
-	private function post( array $batch ): bool {
-		$answer = $this->postOnce( $batch );
-		// A relay that has lost its memory, or a new key: no page has been viewed since.
-		$registered = $answer->status === 401 ? $this->registrar->register() : null;
-		if ( $registered?->isOk() ) {
-			$answer = $this->postOnce( $batch );
+		if ( $behind && !$left ) {
+			// Nobody knows yet that the relay is not back.
+			$this->backlog->runNow();
+			$kept = $this->backlog->isWaiting() ? $kept : [];
 		}
-		if ( $answer->isOk() ) {
-			return true;
+		if ( !$kept && !$lost ) {
+			return;
 		}
-		if ( $registered?->status === RelayAnswer::OUTDATED ) {
-			$this->troubleLog->error( 'The relay does not take messages from here: {problem}', $registered->message );
-			return false;
-		}
-		if ( $answer->status === 401 ) {
-			$this->troubleLog->error( 'The relay does not take messages from this wiki: {problem}', $answer->message
-				. '; if it is the relay of another wiki, set $wgWebSocketDirectory to the same folder in both, and if '
-				. 'it runs elsewhere, register this wiki and its $wgWebSocketKey there' );
-			return false;
-		}
-		if ( $answer->status === 429 ) {
-			$this->troubleLog->error( 'Messages of this wiki got lost: {problem}', 'it publishes more than the relay '
-				. 'takes from one wiki; see wikiPublishesPerSecond and wikiPublishesBurst in its configuration' );
-			return false;
-		}
-		$refused = in_array( $answer->status, [ 400, 403, 413 ], true );
-		if ( $refused && count( $batch ) > 1 ) {
-			// The relay takes all or nothing, so one bad message is looked for in ever smaller halves.
-			$halves = array_chunk( $batch, intdiv( count( $batch ) + 1, 2 ) );
-			return $this->post( $halves[0] ) && $this->post( $halves[1] );
-		}
-		$context = [
-			'count' => count( $batch ),
-			'status' => $answer->status,
-			'answer' => $answer->message,
-			'first' => mb_strcut( $batch[0], 0, 200 ),
-		];
-		if ( $answer->status > 0 ) {
-			$this->logger->error( 'The relay refused {count} messages, {status}: {answer}. First: {first}', $context );
-		} else {
-			// Why there is none is in the log already; as an error this would be a line an edit.
-			$this->logger->info( 'There was no relay for {count} messages: {answer}. First: {first}', $context );
-		}
-		return $refused;
-	}
-
-	/**
-	 * @param string[] $batch
-	 * @return RelayAnswer
-	 */
-	private function postOnce( array $batch ): RelayAnswer {
-		return $this->client->post(
-			'/api/publish',
-			[ 'Authorization' => 'Bearer ' . $this->tokens->publishToken() ],
-			$this->encoder->body( $batch )
+		// Why is in the log already; as an error this would be a line an edit.
+		$this->logger->info(
+			'There was no relay for {count} messages: {answer}. {kept} of them wait for it, {lost} are lost. '
+				. 'First: {first}',
+			[
+				'count' => count( $kept ) + count( $lost ),
+				'kept' => count( $kept ),
+				'lost' => count( $lost ),
+				'answer' => $this->delivery->getTrouble()?->message ?? 'others wait already',
+				'first' => mb_strcut( $kept[0] ?? reset( $lost ), 0, 200 ),
+			]
 		);
+	}
+
+	/**
+	 * @param Envelope[] $envelopes
+	 * @return string[] The JSON of those whose types have history
+	 */
+	private function lasting( array $envelopes ): array {
+		$lasting = [];
+		foreach ( $envelopes as $envelope ) {
+			if ( $this->types->historySeconds( $envelope->type ) > 0 ) {
+				$lasting[] = $envelope->json;
+			}
+		}
+		return $lasting;
 	}
 }

@@ -4,6 +4,7 @@ declare( strict_types = 1 );
 
 use MediaWiki\Config\ServiceOptions;
 use MediaWiki\Extension\WebSocket\AfterCommit;
+use MediaWiki\Extension\WebSocket\Backlog\Backlog;
 use MediaWiki\Extension\WebSocket\ClientConfig;
 use MediaWiki\Extension\WebSocket\ClientId;
 use MediaWiki\Extension\WebSocket\ConnectTokens;
@@ -13,8 +14,12 @@ use MediaWiki\Extension\WebSocket\Hook\HookRunner;
 use MediaWiki\Extension\WebSocket\Keys\KeyGenerations;
 use MediaWiki\Extension\WebSocket\Keys\KeyRotation;
 use MediaWiki\Extension\WebSocket\Keys\WikiSecret;
+use MediaWiki\Extension\WebSocket\Polling\ClientIds;
+use MediaWiki\Extension\WebSocket\Polling\Outbox;
+use MediaWiki\Extension\WebSocket\Polling\TypeAccess;
 use MediaWiki\Extension\WebSocket\Publisher;
 use MediaWiki\Extension\WebSocket\Relay\Cooldown;
+use MediaWiki\Extension\WebSocket\Relay\Delivery;
 use MediaWiki\Extension\WebSocket\Relay\Registrar;
 use MediaWiki\Extension\WebSocket\Relay\RelayAddress;
 use MediaWiki\Extension\WebSocket\Relay\RelayClient;
@@ -43,6 +48,14 @@ return [
 	'WebSocket.AfterCommit' => static function ( MediaWikiServices $services ): AfterCommit {
 		return new AfterCommit( $services->getDBLoadBalancerFactory() );
 	},
+	'WebSocket.Backlog' => static function ( MediaWikiServices $services ): Backlog {
+		return new Backlog(
+			$services->getService( 'WebSocket.Stash' ),
+			$services->getJobQueueGroup(),
+			$services->getService( 'WebSocket.Delivery' ),
+			$services->getService( 'WebSocket.Logger' )
+		);
+	},
 	'WebSocket.ClientConfig' => static function ( MediaWikiServices $services ): ClientConfig {
 		return new ClientConfig(
 			new ServiceOptions( ClientConfig::CONSTRUCTOR_OPTIONS, $services->getMainConfig() ),
@@ -59,6 +72,9 @@ return [
 			static fn () => RequestContext::getMain()->getUser(),
 			$services->getService( 'WebSocket.Settings' )->clientId
 		);
+	},
+	'WebSocket.ClientIds' => static function ( MediaWikiServices $services ): ClientIds {
+		return new ClientIds( $services->getService( 'WebSocket.Stash' ) );
 	},
 	'WebSocket.ConnectTokens' => static function ( MediaWikiServices $services ): ConnectTokens {
 		return new ConnectTokens(
@@ -81,6 +97,16 @@ return [
 			wfTempDir() . '/websocket-' . $services->getService( 'WebSocket.WikiSecret' )->name
 		);
 	},
+	'WebSocket.Delivery' => static function ( MediaWikiServices $services ): Delivery {
+		return new Delivery(
+			new EnvelopeEncoder(),
+			$services->getService( 'WebSocket.TokenMinter' ),
+			$services->getService( 'WebSocket.RelayClient' ),
+			$services->getService( 'WebSocket.Registrar' ),
+			$services->getService( 'WebSocket.Logger' ),
+			$services->getService( 'WebSocket.TroubleLog' )
+		);
+	},
 	'WebSocket.HiddenNames' => static function ( MediaWikiServices $services ): HiddenNames {
 		return new HiddenNames( $services->getUserFactory() );
 	},
@@ -99,12 +125,23 @@ return [
 	'WebSocket.Logger' => static function (): LoggerInterface {
 		return LoggerFactory::getInstance( 'WebSocket' );
 	},
+	'WebSocket.Outbox' => static function ( MediaWikiServices $services ): Outbox {
+		return new Outbox(
+			$services->getDBLoadBalancerFactory(),
+			$services->getService( 'WebSocket.TypeRegistry' ),
+			$services->getService( 'WebSocket.ClientIds' ),
+			$services->getService( 'WebSocket.TroubleLog' )
+		);
+	},
 	'WebSocket.Publisher' => static function ( MediaWikiServices $services ): Publisher {
+		$polling = $services->getService( 'WebSocket.Settings' )->polling;
 		return new Publisher(
 			new EnvelopeEncoder(),
 			$services->getService( 'WebSocket.TokenMinter' ),
-			$services->getService( 'WebSocket.RelayClient' ),
-			$services->getService( 'WebSocket.Registrar' ),
+			$services->getService( 'WebSocket.TypeRegistry' ),
+			$services->getService( 'WebSocket.Delivery' ),
+			$services->getService( 'WebSocket.Backlog' ),
+			$polling ? $services->getService( 'WebSocket.Outbox' ) : null,
 			$services->getService( 'WebSocket.AfterCommit' ),
 			$services->getService( 'WebSocket.Logger' ),
 			$services->getService( 'WebSocket.TroubleLog' )
@@ -142,6 +179,7 @@ return [
 			$services->getService( 'WebSocket.RelayStarter' ),
 			$services->getService( 'WebSocket.Cooldown' ),
 			$services->getService( 'WebSocket.TroubleLog' ),
+			static fn () => $services->getService( 'WebSocket.Backlog' ),
 			MW_ENTRY_POINT === 'cli'
 		);
 	},
@@ -167,11 +205,24 @@ return [
 			$services->getJobQueueGroup(),
 			$services->getService( 'WebSocket.Logger' ),
 			$services->getService( 'WebSocket.TroubleLog' ),
-			$services->getService( 'WebSocket.Settings' )->tokenLife
+			$services->getService( 'WebSocket.Settings' )->tokenLife,
+			$services->getService( 'WebSocket.Settings' )->polling === 0
 		);
 	},
 	'WebSocket.Settings' => static function ( MediaWikiServices $services ): Settings {
 		return new Settings( new ServiceOptions( Settings::CONSTRUCTOR_OPTIONS, $services->getMainConfig() ) );
+	},
+	'WebSocket.Stash' => static function ( MediaWikiServices $services ): BagOStuff {
+		$config = $services->getMainConfig();
+		if ( $config->get( MainConfigNames::DBtype ) !== 'sqlite'
+			|| $config->get( MainConfigNames::MainStash ) !== 'db-replicated' ) {
+			return $services->getMainObjectStash();
+		}
+		// A transaction of SQLite breaks off when others have written since it began to read. That is why MediaWiki's
+		// installer gives caches a database of their own there.
+		return method_exists( $services, 'getObjectCacheFactory' )
+			? $services->getObjectCacheFactory()->getInstance( CACHE_DB )
+			: ObjectCache::getInstance( CACHE_DB );
 	},
 	'WebSocket.StateDirectory' => static function ( MediaWikiServices $services ): StateDirectory {
 		return new StateDirectory(
@@ -208,6 +259,12 @@ return [
 		return new TroubleLog(
 			$services->getService( 'WebSocket.Cooldown' ),
 			$services->getService( 'WebSocket.Logger' )
+		);
+	},
+	'WebSocket.TypeAccess' => static function ( MediaWikiServices $services ): TypeAccess {
+		return new TypeAccess(
+			$services->getService( 'WebSocket.TypeRegistry' ),
+			$services->getService( 'WebSocket.SubscriptionTokens' )
 		);
 	},
 	'WebSocket.TypeRegistry' => static function ( MediaWikiServices $services ): TypeRegistry {

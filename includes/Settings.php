@@ -28,6 +28,7 @@ class Settings {
 		'WebSocketAutostart',
 		'WebSocketRelay',
 		'WebSocketPageBar',
+		'WebSocketPolling',
 		'WebSocketPublishTimeout',
 		'WebSocketOpenTypes',
 		'WebSocketTypes',
@@ -41,6 +42,8 @@ class Settings {
 	private const MAX_TIMEOUT = 30;
 	private const MIN_TOKEN_LIFE = 10;
 	private const MAX_TOKEN_LIFE = 86400;
+	private const MIN_POLLING = 2;
+	private const MAX_POLLING = 3600;
 	private const DEFAULT_PORT = 1729;
 	private const DEFAULT_TIMEOUT = 0.1;
 	private const DEFAULT_TOKEN_LIFE = 3600;
@@ -72,6 +75,8 @@ class Settings {
 	/** @var string|null tcp://HOST:PORT or unix:///PATH of a relay elsewhere */
 	public readonly ?string $relay;
 	public readonly bool $pageBar;
+	/** @var int Seconds between two polls of a page; 0: there is a relay */
+	public readonly int $polling;
 	/** @var float Seconds */
 	public readonly float $publishTimeout;
 	public readonly bool $openTypes;
@@ -117,6 +122,7 @@ class Settings {
 		$this->autostart = (bool)$options->get( 'WebSocketAutostart' );
 		$this->relay = $read( 'WebSocketRelay', [ self::class, 'relay' ], null );
 		$this->pageBar = (bool)$options->get( 'WebSocketPageBar' );
+		$this->polling = $read( 'WebSocketPolling', [ self::class, 'polling' ], 0 );
 		$this->publishTimeout = $read( 'WebSocketPublishTimeout', [ self::class, 'timeout' ], self::DEFAULT_TIMEOUT );
 		$this->openTypes = (bool)$options->get( 'WebSocketOpenTypes' );
 		$this->types = $read( 'WebSocketTypes', [ self::class, 'types' ], [] );
@@ -209,6 +215,18 @@ class Settings {
 			throw new InvalidArgumentException( 'a number of seconds, more than 0 and at most ' . self::MAX_TIMEOUT );
 		}
 		return (float)$value;
+	}
+
+	private static function polling( mixed $value ): int {
+		$seconds = filter_var( $value, FILTER_VALIDATE_INT );
+		if ( $seconds === 0 && !is_bool( $value ) ) {
+			return 0;
+		}
+		if ( $seconds === false || is_bool( $value ) || $seconds < self::MIN_POLLING || $seconds > self::MAX_POLLING ) {
+			throw new InvalidArgumentException( 'a whole number of seconds from ' . self::MIN_POLLING . ' to '
+				. self::MAX_POLLING . ', or 0 for a relay' );
+		}
+		return $seconds;
 	}
 
 	private static function types( mixed $value ): array {

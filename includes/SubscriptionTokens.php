@@ -60,6 +60,26 @@ class SubscriptionTokens {
 	}
 
 	/**
+	 * Whom issue() would refuse a token.
+	 *
+	 * @param Authority $authority
+	 * @param string[] $types Types that need a token
+	 * @return array<string,array{code:string,message:string}> Why, by type
+	 */
+	public function refusals( Authority $authority, array $types ): array {
+		$wanted = array_map( [ $this->types, 'match' ], $types );
+		$pages = $this->pages( $wanted );
+		$refusals = [];
+		foreach ( $types as $i => $type ) {
+			$refusal = $this->badRequest( $type, $wanted[$i] ) ?? $this->refusal( $authority, $wanted[$i], $pages );
+			if ( $refusal !== null ) {
+				$refusals[$type] = $refusal;
+			}
+		}
+		return $refusals;
+	}
+
+	/**
 	 * @param array<?TypeMatch> $wanted
 	 * @return PageRecord[] Those that there are, by id
 	 */

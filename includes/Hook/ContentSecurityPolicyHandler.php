@@ -23,7 +23,10 @@ class ContentSecurityPolicyHandler implements ContentSecurityPolicyDirectivesHoo
 		if ( $this->clientConfig->getProblem() !== null ) {
 			return;
 		}
-		$this->add( $directives, [ 'connect-src', 'default-src' ], $this->clientConfig->getSocketSources() );
+		$sockets = $this->clientConfig->getSocketSources();
+		// Where a network lets no WebSocket through, the same address is asked over HTTP.
+		$fallbacks = preg_replace( '/^ws/', 'http', $sockets );
+		$this->add( $directives, [ 'connect-src', 'default-src' ], [ ...$sockets, ...$fallbacks ] );
 		// Fetches the client; default-src has it anyway.
 		$this->add( $directives, [ 'connect-src' ], [ "'self'" ] );
 		$this->add( $directives, [ 'worker-src' ], [ "'self'" ] );

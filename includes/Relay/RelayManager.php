@@ -4,7 +4,9 @@ declare( strict_types = 1 );
 
 namespace MediaWiki\Extension\WebSocket\Relay;
 
+use Closure;
 use DeferredUpdates;
+use MediaWiki\Extension\WebSocket\Backlog\Backlog;
 use MediaWiki\Extension\WebSocket\Settings;
 use MediaWiki\Extension\WebSocket\TroubleLog;
 use MediaWiki\Extension\WebSocket\WikiIdentity;
@@ -25,6 +27,7 @@ class RelayManager {
 	 * @param RelayStarter $starter
 	 * @param Cooldown $cooldown
 	 * @param TroubleLog $log
+	 * @param Closure():Backlog $backlog What waits for a relay
 	 * @param bool $isCommandLine Maintenance scripts start nothing: they may run as another user, and end
 	 */
 	public function __construct(
@@ -34,6 +37,7 @@ class RelayManager {
 		private readonly RelayStarter $starter,
 		private readonly Cooldown $cooldown,
 		private readonly TroubleLog $log,
+		private readonly Closure $backlog,
 		private readonly bool $isCommandLine
 	) {
 	}
@@ -54,7 +58,8 @@ class RelayManager {
 	public function ensure(): void {
 		try {
 			$this->reportSettings();
-			if ( $this->wiki->key === null || $this->isElsewhere() ) {
+			// Pages that poll need no relay.
+			if ( $this->wiki->key === null || $this->isElsewhere() || $this->settings->polling ) {
 				return;
 			}
 			$answer = $this->registrar->register();
@@ -96,7 +101,11 @@ class RelayManager {
 			$this->log->error( 'The relay was not started: {problem}', $problem );
 			return new RelayAnswer( RelayAnswer::ABSENT );
 		}
-		return $this->registrar->register();
+		$answer = $this->registrar->register();
+		if ( $answer->isOk() ) {
+			( $this->backlog )()->runNow();
+		}
+		return $answer;
 	}
 
 	private function reportSettings(): void {

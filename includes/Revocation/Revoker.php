@@ -61,6 +61,7 @@ class Revoker {
 	 * @param LoggerInterface $logger
 	 * @param TroubleLog $troubleLog
 	 * @param int $tokenLife Seconds that the tokens which can be revoked are good for
+	 * @param bool $hasRelay Whether there are tokens at all: pages that poll have none
 	 */
 	public function __construct(
 		private readonly TokenMinter $tokens,
@@ -70,7 +71,8 @@ class Revoker {
 		private readonly JobQueueGroup $jobs,
 		private readonly LoggerInterface $logger,
 		private readonly TroubleLog $troubleLog,
-		private readonly int $tokenLife
+		private readonly int $tokenLife,
+		private readonly bool $hasRelay = true
 	) {
 	}
 
@@ -150,7 +152,7 @@ class Revoker {
 	}
 
 	private function add( string $kind, string $name ): void {
-		if ( $name === '' ) {
+		if ( $name === '' || !$this->hasRelay ) {
 			return;
 		}
 		try {

@@ -24,6 +24,10 @@ class TypeRegistry {
 	/** Rights that policies may ask for: those that a user has stand in his token, which has 8 KiB at most. */
 	public const MAX_RIGHTS = 50;
 
+	/** A page in a cache is seldom older than a week; who has missed more of it than so much just fetches it. */
+	private const PAGE_HISTORY = [ 'count' => 20, 'seconds' => 7 * 86400 ];
+	private const CHANGES_HISTORY = [ 'count' => 500, 'seconds' => 3600 ];
+
 	/** Problems that one log entry names */
 	private const PROBLEMS_LOGGED = 10;
 
@@ -94,6 +98,14 @@ class TypeRegistry {
 		}
 		$shared = str_contains( $type, ':' ) ? null : $this->find( $type );
 		return $shared?->isShared ? new TypeMatch( $type, $shared ) : null;
+	}
+
+	/**
+	 * @param string $type As it is published
+	 * @return int For how many seconds its messages are kept; 0: it has no history
+	 */
+	public function historySeconds( string $type ): int {
+		return $this->match( $type )?->declaration?->history['seconds'] ?? 0;
 	}
 
 	/** @return Declaration|null The one that covers the name most specifically, as the relay chooses it */
@@ -180,9 +192,15 @@ class TypeRegistry {
 	/** @return iterable Pattern => declaration: the wiki's own types, and those of extensions */
 	private function declaredInCode(): iterable {
 		$isPerPage = $this->settings->perPageRead;
-		yield '@page/' . Pattern::PAGE => [ 'read' => $isPerPage ? Declaration::READ_PAGE : Declaration::READ_ANYONE ];
+		yield '@page/' . Pattern::PAGE => [
+			'read' => $isPerPage ? Declaration::READ_PAGE : Declaration::READ_ANYONE,
+			'history' => self::PAGE_HISTORY,
+		];
 		// It tells about every page.
-		yield '@changes' => [ 'read' => $isPerPage ? 'websocket-admin' : Declaration::READ_ANYONE ];
+		yield '@changes' => [
+			'read' => $isPerPage ? 'websocket-admin' : Declaration::READ_ANYONE,
+			'history' => self::CHANGES_HISTORY,
+		];
 		yield from ( $this->attribute )();
 	}
 

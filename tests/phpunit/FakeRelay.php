@@ -52,8 +52,16 @@ class FakeRelay {
 		return array_map( static fn ( $line ) => json_decode( $line, true ), $lines );
 	}
 
-	/** @return array[][] The messages so far, by publish request */
+	/** @return array[][] The messages so far, by publish request, without their keys */
 	public function published(): array {
+		return array_map( static fn ( array $messages ): array => array_map( static function ( array $message ): array {
+			unset( $message['key'] );
+			return $message;
+		}, $messages ), $this->publishedWithKeys() );
+	}
+
+	/** @return array[][] */
+	public function publishedWithKeys(): array {
 		$bodies = [];
 		foreach ( $this->requests() as $request ) {
 			if ( $request['path'] === '/api/publish' ) {

@@ -11,6 +11,7 @@ use MediaWiki\Extension\WebSocket\Hook\ContentSecurityPolicyHandler;
 use MediaWiki\Extension\WebSocket\Tests\FakeRelay;
 use MediaWiki\Extension\WebSocket\Tests\Fixtures;
 use MediaWikiUnitTestCase;
+use Wikimedia\Timestamp\ConvertibleTimestamp;
 
 /**
  * @covers \MediaWiki\Extension\WebSocket\ClientConfig
@@ -57,12 +58,15 @@ class ClientConfigTest extends MediaWikiUnitTestCase {
 	}
 
 	public function testVars(): void {
+		ConvertibleTimestamp::setFakeTime( 1750000000 );
 		$vars = $this->config()->getVars( false );
+		ConvertibleTimestamp::setFakeTime( false );
 		$this->assertSame( [
 			'wsPort' => 1729,
 			'wsRewrite' => false,
 			'wsClientID' => 'WS1',
 			'wsWikiID' => 'mydb:',
+			'wsTime' => 1750000000,
 			'wsConfig' => [
 				'url' => null,
 				'tlsPort' => null,
@@ -72,6 +76,16 @@ class ClientConfigTest extends MediaWikiUnitTestCase {
 				'api' => '/api.php',
 			],
 		], $vars );
+	}
+
+	public function testPageThatPollsIsGivenNoClientAndNoToken(): void {
+		$config = $this->config( [ 'WebSocketPolling' => 5, 'SecretKey' => '' ] );
+		$this->assertNull( $config->getProblem(), 'nothing is signed' );
+		$this->assertSame( [], $config->getSocketSources() );
+		$vars = $config->getVars( false )['wsConfig'];
+		$this->assertSame( [ 5, null, null, null, '/api.php' ], [
+			$vars['polling'], $vars['token'], $vars['worker'], $vars['wasm'], $vars['api']
+		] );
 	}
 
 	public function testTokenIsOnlyInPagesThatEverybodyMayHave(): void {
@@ -143,7 +157,7 @@ class ClientConfigTest extends MediaWikiUnitTestCase {
 	}
 
 	public static function policies(): array {
-		$ws = 'wss://wiki.example:1729';
+		$ws = 'wss://wiki.example:1729 https://wiki.example:1729';
 		return [
 			"MediaWiki's own" => [
 				[ "script-src 'unsafe-eval' blob: 'self'", 'default-src * data: blob:', "object-src 'none'" ],

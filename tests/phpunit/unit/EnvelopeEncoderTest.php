@@ -12,8 +12,16 @@ use MediaWikiUnitTestCase;
  * @covers \MediaWiki\Extension\WebSocket\EnvelopeEncoder
  */
 class EnvelopeEncoderTest extends MediaWikiUnitTestCase {
-	private function encode( $type, $msg = 'm', ?string $from = null, $to = false ): array {
-		return ( new EnvelopeEncoder() )->encode( $type, $msg, $from, $to );
+	private function encode( $type, $msg = 'm', ?string $from = null, $to = false, ?string $actor = null ): array {
+		return array_map(
+			static fn ( $envelope ) => $envelope->json,
+			( new EnvelopeEncoder() )->encode( $type, $msg, $from, $to, $actor )
+		);
+	}
+
+	/** @return string[] */
+	private function withoutKeys( array $envelopes ): array {
+		return preg_replace( '/,"key":"[A-Za-z0-9_-]{22}"\}$/D', '}', $envelopes, -1, $count );
 	}
 
 	public static function nested( int $depth ): array {
@@ -35,14 +43,55 @@ class EnvelopeEncoderTest extends MediaWikiUnitTestCase {
 	 * @dataProvider messages
 	 */
 	public function testMessage( $msg, string $json ): void {
-		$this->assertSame( [ '{"type":"T","msg":' . $json . ',"from":"WS1"}' ], $this->encode( 'T', $msg, 'WS1' ) );
+		$expected = [ '{"type":"T","msg":' . $json . ',"from":"WS1"}' ];
+		$this->assertSame( $expected, $this->withoutKeys( $this->encode( 'T', $msg, 'WS1' ) ) );
+		$wrapped = ( new EnvelopeEncoder() )->wrap( 'T', $json, 'WS1', '' );
+		$this->assertSame( $expected, $this->withoutKeys( [ $wrapped[0]->json ] ), 'the same as JSON' );
 	}
 
 	public function testActor(): void {
-		$encoder = new EnvelopeEncoder();
 		$expected = '{"type":"T","msg":"","from":"WS1","actor":"Zoë \\"Z\\""}';
-		$this->assertSame( [ $expected ], $encoder->encode( 'T', '', 'WS1', false, 'Zoë "Z"' ) );
-		$this->assertSame( [ '{"type":"T","msg":""}' ], $encoder->encode( 'T', '', null, false, 'Zoë' ) );
+		$this->assertSame( [ $expected ], $this->withoutKeys( $this->encode( 'T', '', 'WS1', false, 'Zoë "Z"' ) ) );
+		$nobody = $this->encode( 'T', '', null, false, 'Zoë' );
+		$this->assertSame( [ '{"type":"T","msg":""}' ], $this->withoutKeys( $nobody ) );
+	}
+
+	public function testEachMessageHasAKeyOfItsOwn(): void {
+		$ids = array_map( static fn ( $i ) => "WS$i", range( 1, 129 ) );
+		$keys = [];
+		$all = [ ...$this->encode( 'T' ), ...$this->encode( 'T' ), ...$this->encode( 'T', 'm', null, $ids ) ];
+		foreach ( $all as $json ) {
+			$keys[] = json_decode( $json, true )['key'];
+		}
+		$this->assertCount( 4, array_unique( $keys ) );
+		$this->assertSame( $keys, preg_grep( '/^[A-Za-z0-9_.:-]{1,64}$/D', $keys ) );
+	}
+
+	public function testMessageThatIsJsonStaysAsItIs(): void {
+		$json = '{"a": 1.0, "b":[ ], "c":{}, "d":"\\u00e4"}';
+		[ $envelope ] = ( new EnvelopeEncoder() )->wrap( 'T', $json, 'WS1', [ 'WS2' ] );
+		$this->assertStringContainsString( '"msg":' . $json . ',', $envelope->json );
+		$this->assertSame( [ 'T', $json, 'WS1', [ 'WS2' ] ], [
+			$envelope->type, $envelope->msg, $envelope->from, $envelope->to
+		] );
+	}
+
+	public static function notJson(): array {
+		return [
+			[ '' ],
+			[ '{"a":1}}' ],
+			[ '1,"wiki":true' ],
+			[ "\xff" ],
+			[ str_repeat( '[', 32 ) . str_repeat( ']', 32 ) ],
+		];
+	}
+
+	/**
+	 * @dataProvider notJson
+	 */
+	public function testMessageThatIsNotJsonForgesNothing( string $json ): void {
+		$this->expectException( InvalidArgumentException::class );
+		( new EnvelopeEncoder() )->wrap( 'T', $json, 'WS1', '' );
 	}
 
 	public static function recipients(): array {
@@ -88,8 +137,8 @@ class EnvelopeEncoderTest extends MediaWikiUnitTestCase {
 
 	public function testLargestMessage(): void {
 		$encoder = new EnvelopeEncoder();
-		$room = EnvelopeEncoder::BODY_BYTES - strlen( $encoder->body( $encoder->encode( 'T', '', null, false ) ) );
-		$body = $encoder->body( $encoder->encode( 'T', str_repeat( 'x', $room ), null, false ) );
+		$room = EnvelopeEncoder::BODY_BYTES - strlen( $encoder->body( $this->encode( 'T', '' ) ) );
+		$body = $encoder->body( $this->encode( 'T', str_repeat( 'x', $room ) ) );
 		$this->assertSame( EnvelopeEncoder::BODY_BYTES, strlen( $body ) );
 		$this->expectException( InvalidArgumentException::class );
 		$encoder->encode( 'T', str_repeat( 'x', $room + 1 ), null, false );

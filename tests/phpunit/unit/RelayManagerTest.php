@@ -4,6 +4,7 @@ declare( strict_types = 1 );
 
 namespace MediaWiki\Extension\WebSocket\Tests\Unit;
 
+use MediaWiki\Extension\WebSocket\Backlog\Backlog;
 use MediaWiki\Extension\WebSocket\Relay\Registrar;
 use MediaWiki\Extension\WebSocket\Relay\RelayAnswer;
 use MediaWiki\Extension\WebSocket\Relay\RelayManager;
@@ -23,11 +24,13 @@ class RelayManagerTest extends MediaWikiUnitTestCase {
 	private string $directory;
 	private TestLogger $logger;
 	private string $fingerprint = 'way';
+	private Backlog $backlog;
 
 	protected function setUp(): void {
 		parent::setUp();
 		$this->directory = FakeRelay::newDirectory();
 		$this->logger = new TestLogger( true, null, true );
+		$this->backlog = $this->createMock( Backlog::class );
 	}
 
 	protected function tearDown(): void {
@@ -60,6 +63,7 @@ class RelayManagerTest extends MediaWikiUnitTestCase {
 			$starter,
 			$cooldown,
 			new TroubleLog( $cooldown, $this->logger ),
+			fn () => $this->backlog,
 			$isCommandLine
 		);
 	}
@@ -72,11 +76,13 @@ class RelayManagerTest extends MediaWikiUnitTestCase {
 	}
 
 	public function testRelayThatKnowsTheWiki(): void {
+		$this->backlog->expects( $this->never() )->method( 'runNow' );
 		$this->manager( [ new RelayAnswer( 200 ) ], 0 )->ensure();
 		$this->assertSame( '', $this->log() );
 	}
 
 	public function testStartsTheRelayAndRegisters(): void {
+		$this->backlog->expects( $this->once() )->method( 'runNow' );
 		$this->manager( [ new RelayAnswer( RelayAnswer::ABSENT ), new RelayAnswer( 200 ) ], 1 )->ensure();
 		$this->assertSame( '', $this->log() );
 	}
@@ -100,6 +106,11 @@ class RelayManagerTest extends MediaWikiUnitTestCase {
 
 	public function testRelayOnAnotherMachineIsLeftAlone(): void {
 		$this->manager( [], 0, [ 'WebSocketRelay' => '10.0.0.7:1729' ] )->ensure();
+		$this->assertSame( '', $this->log() );
+	}
+
+	public function testPagesThatPollNeedNoRelay(): void {
+		$this->manager( [], 0, [ 'WebSocketPolling' => 5 ] )->ensure();
 		$this->assertSame( '', $this->log() );
 	}
 
@@ -140,7 +151,8 @@ class RelayManagerTest extends MediaWikiUnitTestCase {
 		$cooldown = Fixtures::cooldown( $this->directory );
 		$manager = new RelayManager(
 			Fixtures::settings(), Fixtures::wiki(), $registrar, $this->createMock( RelayStarter::class ), $cooldown,
-			new TroubleLog( $cooldown, $this->logger ), false
+			new TroubleLog( $cooldown, $this->logger ),
+			fn () => $this->backlog, false
 		);
 		$manager->ensure();
 		$this->assertStringContainsString( 'boom', $this->log() );
