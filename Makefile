@@ -1,7 +1,7 @@
 # Every target works in a fresh clone; `make help` lists them.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help install build demo test lint unit race php e2e bench bench-fanout screenshot fuzz package clean
+.PHONY: help install build demo test lint unit race php e2e bench bench-fanout chaos screenshot fuzz package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ e2e: build ## real wikis, web servers and browsers
 
 bench: build ## benchmarks of the relay, the client, PHP and the browser
 	@testbed/bench.sh
+
+chaos: build ## looks for messages that get lost while links are cut and the relay is killed; FLAGS="-length 5m" and others, see go run ./bench/chaos -h
+	@go run ./bench/chaos -relay bin/websocket-relay $(FLAGS)
 
 bench-fanout: ## the relay under load beside what the kernel allows; FLAGS="--quick" and others, see testbed/bench.sh fanout --help
 	@testbed/bench.sh fanout $(FLAGS)
