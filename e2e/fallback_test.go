@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"mediawiki-websocket/e2e/wikitest"
@@ -95,5 +96,92 @@ func TestClientCannotRun(t *testing.T) {
 	}
 	if wikitest.Eval[bool](tab, `webSocket.connected()`) {
 		t.Error("connected")
+	}
+}
+
+// TestNetworkWithoutWebSockets: web servers that let no WebSocket through, and those that also hold back what does not end: pages hear PHP and each other,
+// and come back after an outage.
+func TestNetworkWithoutWebSockets(t *testing.T) {
+	for _, c := range []struct{ server, rewrite, transport string }{
+		{"nginx", "blocked", "sse"}, {"nginx", "buffered", "poll"}, {"apache", "blocked", "sse"}, {"apache", "buffered", "poll"},
+	} {
+		t.Run(c.server+" "+c.rewrite, func(t *testing.T) {
+			w := wikitest.Start(t, wikitest.Options{Server: c.server, Rewrite: c.rewrite, Workers: 8, Settings: "$wgWebSocketRewrite = true; $wgWebSocketPageBar = false;"})
+			w.StartRelay(t)
+			// The context's worker is new: what it takes to find out which way works is in this.
+			tabs := []*wikitest.Tab{connectTimed(t, w), connectTimed(t, w)}
+			for _, tab := range tabs {
+				collect(tab, "heard", `'Echo'`)
+				tab.Run(`window.lost = 0; webSocket.disconnected( () => lost++ )`)
+			}
+			hear := func(text string, say func(), by ...*wikitest.Tab) {
+				t.Helper()
+				wikitest.Eventually(t, text, func() bool {
+					say()
+					for _, tab := range by {
+						if !wikitest.Eval[bool](tab, fmt.Sprintf(`heard.some( ( data ) => data.msg === %q )`, text)) {
+							return false
+						}
+					}
+					return true
+				})
+			}
+			hear("from PHP", func() { w.PHP(t, `WebSocket::send( 'Echo', 'from PHP' );`) }, tabs...)
+			hear("from a page", func() { tabs[0].Run(`webSocket.send( 'Echo', 'from a page' )`) }, tabs[1])
+			expectTransports(t, w, c.transport, len(tabs))
+
+			tabs[0].AllowErrors("the connection was lost") // by a message whose answer is still on its way
+			w.KillRelay(t, syscall.SIGKILL)
+			for _, tab := range tabs {
+				tab.WaitFor(`lost > 0 && !webSocket.connected()`)
+			}
+			w.StartRelay(t)
+			for _, tab := range tabs {
+				tab.WaitFor(`webSocket.connected()`)
+			}
+			hear("after the outage", func() { w.PHP(t, `WebSocket::send( 'Echo', 'after the outage' );`) }, tabs...)
+			expectTransports(t, w, c.transport, len(tabs))
+		})
+	}
+}
+
+// connectTimed connects a page of a browser of its own and logs how long that took, the download of the client included.
+func connectTimed(t *testing.T, w *wikitest.Wiki) *wikitest.Tab {
+	t.Helper()
+	tab := browser(t).Tab(t)
+	tab.OpenPage(w, "Main_Page")
+	tab.WaitFor(`window.webSocket`)
+	took := wikitest.Eval[float64](tab, `new Promise( ( resolve ) => {
+		const begun = performance.now();
+		webSocket.connected( () => resolve( performance.now() - begun ) );
+		webSocket.connect();
+	} )`)
+	t.Logf("connected after %.0f ms", took)
+	return tab
+}
+
+// expectTransports fails the test unless the relay has so many connections, all of them of one way.
+func expectTransports(t *testing.T, w *wikitest.Wiki, transport string, n int) {
+	t.Helper()
+	wikitest.Eventually(t, "connections by "+transport, func() bool {
+		status, metrics, err := w.Control("GET", "/metrics", "")
+		return err == nil && status == 200 && strings.Contains(metrics, fmt.Sprintf("fallback_connections{transport=%q} %d\n", transport, n)) &&
+			strings.Contains(metrics, fmt.Sprintf("websocket_relay_connections %d\n", n))
+	})
+}
+
+// TestWebSocketIsPreferred: where it works nothing else is tried.
+func TestWebSocketIsPreferred(t *testing.T) {
+	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Rewrite: "better", Settings: "$wgWebSocketRewrite = true;"})
+	w.StartRelay(t)
+	connectTimed(t, w)
+	for _, request := range w.AccessLog() {
+		if strings.HasPrefix(request, "POST /websocket") {
+			t.Error(request)
+		}
+	}
+	if _, metrics, err := w.Control("GET", "/metrics", ""); err != nil || !strings.Contains(metrics, "websocket_relay_connections 1\n") ||
+		strings.Count(metrics, "fallback_connections{") != 2 || strings.Count(metrics, "\"} 0\n") < 2 {
+		t.Errorf("%v %s", err, metrics)
 	}
 }

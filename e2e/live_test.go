@@ -28,7 +28,8 @@ func TestEditAppearsOnOpenPage(t *testing.T) {
 				writer.OpenPage(w, "Main_Page")
 				writer.Login(wikitest.Admin, wikitest.AdminPassword)
 				writer.OpenPage(w, "Live_page")
-				writer.Run(`mw.loader.using( 'mediawiki.api' ).then( () => new mw.Api().edit( mw.config.get( 'wgPageName' ), () => 'The second text.' ) )`)
+				writer.Run(`mw.loader.using( 'mediawiki.api' ).then( () => new mw.Api().edit( mw.config.get( 'wgPageName' ), () => 'The second text.' ) )
+					.catch( ( code, answer ) => { throw new Error( code + JSON.stringify( answer ) ); } )`)
 
 				reader.WaitFor(bar)
 				if got := wikitest.Eval[string](reader, barText); !strings.Contains(got, wikitest.Admin) {

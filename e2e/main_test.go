@@ -21,10 +21,10 @@ func plain(t *testing.T) *wikitest.Wiki {
 }
 
 // browser returns a browser of its own: no cookies or workers in common with others.
-func browser(t *testing.T) *wikitest.Context { return wikitest.StartBrowser(t).NewContext(t) }
+func browser(t testing.TB) *wikitest.Context { return wikitest.StartBrowser(t).NewContext(t) }
 
 // connect opens a page and connects it.
-func connect(t *testing.T, c *wikitest.Context, w *wikitest.Wiki, title string) *wikitest.Tab {
+func connect(t testing.TB, c *wikitest.Context, w *wikitest.Wiki, title string) *wikitest.Tab {
 	t.Helper()
 	tab := c.Tab(t)
 	tab.OpenPage(w, title)
@@ -42,7 +42,7 @@ func collect(tab *wikitest.Tab, name, typeJS string) {
 }
 
 // settle waits until the relay has subscriptions to so many types.
-func settle(t *testing.T, w *wikitest.Wiki, types int) {
+func settle(t testing.TB, w *wikitest.Wiki, types int) {
 	t.Helper()
 	wikitest.Eventually(t, "the relay has the subscriptions", func() bool { return w.Stats(t).Types >= types })
 }

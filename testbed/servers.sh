@@ -84,6 +84,15 @@ CONF
       proxy_read_timeout 1h;
     }
 CONF
+		blocked | buffered) cat <<CONF ;;
+    location ^~ /websocket {
+      proxy_pass http://127.0.0.1:$relay_port;
+      proxy_http_version 1.1;
+      proxy_set_header Host \$http_host;
+      proxy_read_timeout 1h;
+$([ "$rewrite" = blocked ] || echo '      proxy_ignore_headers X-Accel-Buffering;')
+    }
+CONF
 	esac
 }
 
@@ -142,13 +151,18 @@ CONF
 ProxyPreserveHost On
 ProxyPassMatch "^/websocket" "http://127.0.0.1:$relay_port" upgrade=websocket timeout=3600
 CONF
+		blocked | buffered)
+			printf 'ProxyPreserveHost On\nProxyPassMatch "^/websocket" "http://127.0.0.1:%s" timeout=3600\n' "$relay_port"
+			# Apache by itself hands on at once what comes; a program as a filter does not.
+			[ "$rewrite" = blocked ] ||
+				printf 'ExtFilterDefine hold mode=output cmd=/bin/cat\n<LocationMatch "^/websocket">\nSetOutputFilter hold\n</LocationMatch>\n' ;;
 	esac
 }
 
 apache_modules() {
 	local m
 	for m in mpm_prefork authn_core authz_core authz_host dir mime alias rewrite headers env setenvif deflate filter \
-		proxy proxy_http proxy_wstunnel reqtimeout ssl; do
+		proxy proxy_http proxy_wstunnel ext_filter reqtimeout ssl; do
 		echo "LoadModule ${m}_module modules/mod_$m.so"
 	done
 }

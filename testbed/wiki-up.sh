@@ -12,6 +12,8 @@
 #   --relay-port N        $wgWebSocketPort
 #   --rewrite documented  the web server passes /websocket:PORT on, with the rules that the extension has always documented
 #   --rewrite better      the web server passes /websocket... on to --relay-port, keeping Host and Origin
+#   --rewrite blocked     the same for a network in which no WebSocket opens
+#   --rewrite buffered    the same, and what does not end is held back
 #   --tls                 the wiki speaks https with a certificate for 127.0.0.1 and localhost, DIR/tls/cert.pem
 #   --workers N           PHP workers (default 4)
 #   --ini NAME=VALUE      PHP setting; repeatable
@@ -39,8 +41,8 @@ while [ $# -gt 0 ]; do
 	shift 2
 done
 case "$server" in php | nginx | apache | none) ;; *) die "unknown server '$server': php, nginx, apache or none" ;; esac
-case "$rewrite" in '' | documented | better) ;; *) die "unknown rewrite rules '$rewrite': documented or better" ;; esac
-[ "$rewrite" != better ] || [ -n "$relay_port" ] || die '--rewrite better needs --relay-port'
+case "$rewrite" in '' | documented | better | blocked | buffered) ;; *) die "unknown rewrite rules '$rewrite': documented, better, blocked or buffered" ;; esac
+case "$rewrite:$relay_port" in better: | blocked: | buffered:) die "--rewrite $rewrite needs --relay-port" ;; esac
 case "$server:$tls$rewrite" in php:?*) die "PHP's own server knows neither TLS nor rewrite rules: use nginx or apache" ;; esac
 
 src=$(mw_src "$version")

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -24,26 +26,47 @@ var browser struct {
 	b     *Browser
 	err   error
 	close []context.CancelFunc
+	own   atomic.Int32
 }
 
 // StartBrowser returns the browser and starts it if this is the first call.
 // Main ends it.
 func StartBrowser(t testing.TB) *Browser {
 	t.Helper()
-	browser.once.Do(func() { browser.b, browser.err = startBrowser() })
+	browser.once.Do(func() {
+		browser.b, browser.close, browser.err = startBrowser("chromium")
+	})
 	if browser.err != nil {
 		t.Fatalf("start Chromium: %v", browser.err)
 	}
 	return browser.b
 }
 
-func startBrowser() (*Browser, error) {
+// OwnBrowser starts a browser for one test, which may kill it.
+func OwnBrowser(t testing.TB) *Browser {
+	t.Helper()
+	b, closers, err := startBrowser(fmt.Sprintf("chromium-%d", browser.own.Add(1)))
+	t.Cleanup(func() {
+		for _, end := range slices.Backward(closers) {
+			end()
+		}
+	})
+	if err != nil {
+		t.Fatalf("start Chromium: %v", err)
+	}
+	return b
+}
+
+// startBrowser starts a browser that keeps its files in a folder of that name.
+// What is to be called at its end, the last first, is returned with an error,
+// too.
+func startBrowser(name string) (_ *Browser, closers []context.CancelFunc, err error) {
 	// Chromium keeps files below HOME, which a user of tests need not have, and leaves some in TMPDIR.
 	scratch.Lock()
-	home, err := scratchDir("chromium")
+	home, err := scratchDir(name)
 	scratch.Unlock()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, // of no use as root; it sees only the tests' own pages
@@ -59,19 +82,30 @@ func startBrowser() (*Browser, error) {
 		options = append(options, chromedp.VisibleWindow)
 	}
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	browser.close = append(browser.close, cancel)
+	closers = append(closers, cancel)
 	ctx, cancel := chromedp.NewContext(allocator)
-	browser.close = append(browser.close, cancel)
-	return &Browser{ctx: ctx}, chromedp.Do(ctx)
+	closers = append(closers, cancel)
+	return &Browser{ctx: ctx}, closers, chromedp.Do(ctx)
 }
 
 func stopBrowser() {
 	if browser.b != nil {
 		chromedp.Cancel(browser.b.ctx)
 	}
-	for i := len(browser.close) - 1; i >= 0; i-- {
-		browser.close[i]()
+	for _, end := range slices.Backward(browser.close) {
+		end()
 	}
+}
+
+// Kill ends the browser's main process at once, as a crash does, and waits for
+// its end; the others of the browser end with it.
+func (b *Browser) Kill(t testing.TB) {
+	t.Helper()
+	pid := chromedp.FromContext(b.ctx).Browser.Process().Pid
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatalf("kill the browser: %v", err)
+	}
+	Eventually(t, "the browser ends", func() bool { return !runs(pid) })
 }
 
 // Freeze stops all of the browser, as a laptop that is shut does, until it is
@@ -196,6 +230,22 @@ func (c *Context) Worker(t testing.TB) *Tab {
 	})
 	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithTargetID(found[0].TargetID))
 	return newTab(t, ctx, cancel)
+}
+
+// EndWorker ends the context's only SharedWorker, as a browser does that needs
+// its memory.
+func (c *Context) EndWorker(t testing.TB) {
+	t.Helper()
+	found := c.workers(t)
+	if len(found) != 1 {
+		t.Fatalf("%d SharedWorkers", len(found))
+	}
+	if _, err := chromedp.CallBrowser(c.ctx, target.CloseTarget, target.CloseTargetParams{TargetID: found[0].TargetID}); err != nil {
+		t.Fatalf("end the worker: %v", err)
+	}
+	Eventually(t, "the worker ends", func() bool {
+		return !slices.ContainsFunc(c.workers(t), func(info *target.Info) bool { return info.TargetID == found[0].TargetID })
+	})
 }
 
 func (c *Context) String() string { return fmt.Sprintf("browser context %s", c.id) }

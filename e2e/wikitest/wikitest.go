@@ -31,7 +31,9 @@ type Options struct {
 	ScriptPath string
 	// Rewrite makes nginx or Apache pass WebSockets on to the relay:
 	// "documented" for the rules that the extension has always documented
-	// (/websocket:PORT), "better" for /websocket with Host and Origin kept.
+	// (/websocket:PORT), "better" for /websocket with Host and Origin kept,
+	// "blocked" and "buffered" for networks in which no WebSocket opens and,
+	// with "buffered", what does not end is held back.
 	// It does not set $wgWebSocketRewrite or $wgWebSocketUrl.
 	Rewrite string
 	// TLS serves the wiki over https, with the certificate Wiki.CertFile.

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -29,6 +30,7 @@ import (
 // lets DevTools see of it.
 type wiretap struct {
 	address string
+	cable   *cable
 
 	mu      sync.Mutex
 	found   []string
@@ -50,7 +52,7 @@ func newWiretap(t testing.TB) *wiretap {
 	if err != nil {
 		t.Fatalf("proxy of a browser context: %v", err)
 	}
-	w := &wiretap{address: listener.Addr().String()}
+	w := &wiretap{address: listener.Addr().String(), cable: newCable(listener)}
 	transport := &http.Transport{
 		DisableKeepAlives: true, DisableCompression: true,
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the tests' own certificates, on the loopback
@@ -80,11 +82,13 @@ func newWiretap(t testing.TB) *wiretap {
 				return
 			}
 			w.request(r)
-			forward.ServeHTTP(rw, r)
+			if !w.cable.serve(rw, r) {
+				forward.ServeHTTP(rw, r)
+			}
 		}),
 	}
 	var serving sync.WaitGroup
-	for _, l := range []net.Listener{listener, tunnels} {
+	for _, l := range []net.Listener{w.cable, tunnels} {
 		serving.Go(func() { server.Serve(l) }) // ends with Close below
 	}
 	t.Cleanup(func() {
@@ -189,6 +193,10 @@ func (w *wiretap) request(r *http.Request) {
 
 // response looks at what the server answers, and keeps what sockets get.
 func (w *wiretap) response(resp *http.Response) error {
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		w.stream(resp)
+		return nil
+	}
 	problems, err := leaksInResponse(resp)
 	if err != nil {
 		return err
@@ -290,6 +298,19 @@ func (w *wiretap) socket(resp *http.Response) error {
 	w.mu.Unlock()
 	return nil
 }
+
+// stream keeps what comes in an answer that does not end.
+func (w *wiretap) stream(resp *http.Response) {
+	s := &tappedSocket{ReadWriteCloser: readOnly{resp.Body}, url: resp.Request.URL.String()}
+	resp.Body = s
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sockets = append(w.sockets, s)
+}
+
+type readOnly struct{ io.ReadCloser }
+
+func (readOnly) Write([]byte) (int, error) { return 0, errors.ErrUnsupported }
 
 // tappedSocket keeps what the relay sends, frames and their heads.
 type tappedSocket struct {
