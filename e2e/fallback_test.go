@@ -102,6 +102,7 @@ func TestClientCannotRun(t *testing.T) {
 // TestNetworkWithoutWebSockets: web servers that let no WebSocket through, and those that also hold back what does not end: pages hear PHP and each other,
 // and come back after an outage.
 func TestNetworkWithoutWebSockets(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ server, rewrite, transport string }{
 		{"nginx", "blocked", "sse"}, {"nginx", "buffered", "poll"}, {"apache", "blocked", "sse"}, {"apache", "buffered", "poll"},
 	} {
@@ -129,6 +130,11 @@ func TestNetworkWithoutWebSockets(t *testing.T) {
 			hear("from PHP", func() { w.PHP(t, `WebSocket::send( 'Echo', 'from PHP' );`) }, tabs...)
 			hear("from a page", func() { tabs[0].Run(`webSocket.send( 'Echo', 'from a page' )`) }, tabs[1])
 			expectTransports(t, w, c.transport, len(tabs))
+			for _, tab := range tabs {
+				if got := wikitest.Eval[string](tab, `webSocket.transport()`); got != c.transport {
+					t.Errorf("the page says %q, want %q", got, c.transport)
+				}
+			}
 
 			tabs[0].AllowErrors("the connection was lost") // by a message whose answer is still on its way
 			w.KillRelay(t, syscall.SIGKILL)
@@ -174,7 +180,9 @@ func expectTransports(t *testing.T, w *wikitest.Wiki, transport string, n int) {
 func TestWebSocketIsPreferred(t *testing.T) {
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Rewrite: "better", Settings: "$wgWebSocketRewrite = true;"})
 	w.StartRelay(t)
-	connectTimed(t, w)
+	if got := wikitest.Eval[string](connectTimed(t, w), `webSocket.transport()`); got != "websocket" {
+		t.Errorf("the page says %q", got)
+	}
 	for _, request := range w.AccessLog() {
 		if strings.HasPrefix(request, "POST /websocket") {
 			t.Error(request)

@@ -22,7 +22,7 @@ func BenchmarkWake(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			s := newSeries(b, w)
 			l := laptop{Browser: wikitest.OwnBrowser(b)}
-			l.context = l.NewContext(b)
+			l.context = l.NewTappedContext(b)
 			s.hear(connect(b, l.context, w, "Main_Page"))
 			l.worker = l.context.Worker(b)
 			var all, worst int64

@@ -59,7 +59,7 @@ func (b *bridge) receive(_ js.Value, args []js.Value) any {
 	case "bye":
 		b.session.Leave(client)
 	case "woke":
-		b.session.Woke()
+		b.session.Woke(client == "")
 	case "subscribe":
 		b.session.Subscribe(client, typ, since(m))
 	case "unsubscribe":

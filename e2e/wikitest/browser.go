@@ -134,7 +134,7 @@ func (b *Browser) Freeze(t testing.TB) (thaw func()) {
 type Context struct {
 	ctx context.Context
 	id  cdp.BrowserContextID
-	tap *wiretap // nil in benchmarks, which would measure it
+	tap *wiretap // nil in benchmarks, which would measure it, unless they want one
 
 	forgiven bool
 }
@@ -143,9 +143,22 @@ type Context struct {
 // fails if the key of a wiki, or a token that is not for it, has reached it.
 func (b *Browser) NewContext(t testing.TB) *Context {
 	t.Helper()
+	_, bench := t.(*testing.B)
+	return b.newContext(t, !bench)
+}
+
+// NewTappedContext is NewContext for benchmarks that need what a test can do to
+// the network, and measure the proxy too.
+func (b *Browser) NewTappedContext(t testing.TB) *Context {
+	t.Helper()
+	return b.newContext(t, true)
+}
+
+func (b *Browser) newContext(t testing.TB, tapped bool) *Context {
+	t.Helper()
 	c := new(Context)
 	var options []chromedp.CreateBrowserContextOption
-	if _, bench := t.(*testing.B); !bench {
+	if tapped {
 		c.tap = newWiretap(t)
 		options = append(options, func(p *target.CreateBrowserContextParams) {
 			p.ProxyServer, p.ProxyBypassList = c.tap.address, "<-loopback>"

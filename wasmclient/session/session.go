@@ -195,10 +195,13 @@ func (s *Session) Online(online bool) {
 	})
 }
 
-// Woke tells that nothing ran here for a while, because the machine slept or the browser had stopped its pages: what was known of the connection is
-// worth nothing.
-func (s *Session) Woke() {
+// Woke tells that nothing ran for a while, because the machine slept or the browser had stopped its pages: what was known of the connection is
+// worth nothing. Here: that is so also of where the session runs, not only of a page. All pages may tell at once.
+func (s *Session) Woke(here bool) {
 	s.post(func() {
+		if here {
+			s.woken.stop() // it was begun before
+		}
 		s.moving = s.moving && s.state == connected // a relay that went away was long ago
 		s.wake()
 	})

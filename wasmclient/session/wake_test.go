@@ -15,7 +15,7 @@ var back = map[string]func(*browser){
 	"online": func(b *browser) { b.Online(false); b.Online(true) },
 }
 
-func (b *browser) woke() { b.Woke() }
+func (b *browser) woke() { b.Woke(false) }
 
 func TestWakingUpWithADeadConnectionIsOverInTwoSeconds(t *testing.T) {
 	for name, wake := range back {
@@ -37,6 +37,18 @@ func TestWakingUpWithADeadConnectionIsOverInTwoSeconds(t *testing.T) {
 			equal(t, name+": got", one.got(), "2 3 4 5")
 		})
 	}
+}
+
+func TestMachineThatSleepsAgainAtOnceWakesUpAsQuickly(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		b.open("WS1")
+		b.Woke(true)
+		b.wait(time.Second)
+		b.deaf = true
+		b.Woke(true)
+		b.wait(2 * time.Second)
+		equal(t, "sockets", len(b.sockets), 2)
+	})
 }
 
 func TestWakingUpWithALiveConnectionKeepsIt(t *testing.T) {
@@ -85,7 +97,7 @@ func TestWakingUpForgetsHowLongTheRelayWantedToBeAway(t *testing.T) {
 		b.Online(true) // is no reason to trample on it
 		b.wait(time.Second)
 		equal(t, "dials", len(b.dialled), 1)
-		b.Woke()
+		b.Woke(true)
 		b.wait(500 * time.Millisecond)
 		equal(t, "dials", len(b.dialled), 2)
 	})
@@ -112,7 +124,7 @@ func TestNothingIsDialledWhileTheNetworkIsAway(t *testing.T) {
 		b.Online(false)
 		b.down = true
 		b.socket().end(1006)
-		b.Woke()
+		b.Woke(true)
 		b.wait(time.Minute)
 		equal(t, "dials", len(b.dialled), 1)
 	})
@@ -120,7 +132,7 @@ func TestNothingIsDialledWhileTheNetworkIsAway(t *testing.T) {
 
 func TestWakingUpWithoutATabDoesNothing(t *testing.T) {
 	in(t, func(t *testing.T, b *browser) {
-		b.Woke()
+		b.Woke(true)
 		b.wait(time.Hour)
 		equal(t, "dials", len(b.dialled), 0)
 	})

@@ -116,7 +116,7 @@ class BacklogTest extends BacklogTestCase {
 		$this->publish( $this->kept( '1' ) );
 		$this->findRelay();
 		$this->publish( $this->kept( '2' ), 'Fast' );
-		$this->assertSame( [ $this->kept( '1' ), $this->kept( '2' ), 'Fast' ], $this->arrived(), 'nothing waits for jobs' );
+		$this->assertSame( [ $this->kept( '1' ), $this->kept( '2' ), 'Fast' ], $this->arrived() );
 		$this->assertFalse( $this->backlog()->isWaiting() );
 		$this->publish( $this->kept( '3' ) );
 		$this->assertSame( [ $this->kept( '3' ) ], $this->arrived() );
