@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -20,7 +21,7 @@ func TestSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer socket.Close()
-	cmd := exec.Command(program, "--listen", address)
+	cmd := exec.Command("/bin/sh", "-c", `WATCHDOG_PID=$$ exec "$@"`, "sh", program, "--listen", address) // as systemd does
 	cmd.Env = []string{"NOTIFY_SOCKET=" + dir + "/notify", "WATCHDOG_USEC=2000000", "RUNTIME_DIRECTORY=" + dir + "/run", "STATE_DIRECTORY=" + dir}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -43,13 +44,24 @@ func TestSystemd(t *testing.T) {
 	if got := next(); got != "WATCHDOG=1" {
 		t.Error(got)
 	}
-	cmd.Process.Signal(syscall.SIGTERM)
+	cmd.Process.Signal(syscall.SIGUSR2)
+	heir := 0
+	for heir == 0 {
+		fmt.Sscanf(next(), "MAINPID=%d", &heir)
+	}
+	defer syscall.Kill(heir, syscall.SIGKILL)
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	for got := next(); got != "WATCHDOG=1"; got = next() { // the heir's: the other is gone
+		if got != "READY=1" {
+			t.Error(got)
+		}
+	}
+	syscall.Kill(heir, syscall.SIGTERM)
 	for got := next(); got != "STOPPING=1"; got = next() {
 		if got != "WATCHDOG=1" {
 			t.Error(got)
 		}
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
 	}
 }

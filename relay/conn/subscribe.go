@@ -37,7 +37,7 @@ func (c *Conn) subscribe(cmd *codec.Command) *wire.Error {
 
 // join is the part of subscribe between two messages of k. Nothing of k is being sent to the connection.
 func (c *Conn) join(cmd *codec.Command, k engine.Key, took *grant, missed *engine.Missed) *wire.Error {
-	c.env.Hub.Join(&c.member, k)
+	pending := c.env.Hub.Join(&c.member, k)
 	again, _, err := c.allowed(cmd.Type, cmd.Token)
 	if err == nil && (again.Key != k || !c.hasGrant(cmd.Type, took)) {
 		err = wire.NewError(wire.Unavailable, "the wiki has just changed who may do what: subscribe again")
@@ -55,6 +55,9 @@ func (c *Conn) join(cmd *codec.Command, k engine.Key, took *grant, missed *engin
 	}
 	if cmd.ID != 0 {
 		frames = append(hub.Seal(ok(cmd.ID, AppendPosition(nil, missed.Now, all))), frames...)
+	}
+	if cmd.Since == nil || !all { // then nothing else makes up for it, and the reply's position covers it
+		frames = append(pending, frames...)
 	}
 	if len(frames) > 0 {
 		c.reader.delivery.Reply(&c.sock, frames) // in one piece: what others send comes before or behind

@@ -65,8 +65,12 @@ type node struct {
 	recorded   int // bytes in the journal
 }
 
+// init empties h. Nobody else uses it yet.
 func (h *history) init(limit int) {
-	h.limit, h.rings, h.wikis, h.lost = limit, make(map[Key]*ring), make(map[string]*wiki), make(map[Key]point)
+	h.rings, h.order, h.cursor = make(map[Key]*ring), nil, 0
+	h.first, h.last, h.messages = nil, nil, 0
+	h.limit, h.bytes, h.recorded = limit, 0, 0
+	h.lost, h.lostBefore, h.wikis = make(map[Key]point), nil, make(map[string]*wiki)
 }
 
 func (h *history) wiki(id string) *wiki {

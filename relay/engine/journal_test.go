@@ -207,6 +207,55 @@ func TestMachineStartedAnewSinceTime(t *testing.T) {
 	}
 }
 
+// Nothing that was kept before a machine's breakdown counts any more, nor does its running out take newer messages along.
+func TestWhatWasKeptBeforeANewEpochComesBack(t *testing.T) {
+	o, clock := withClock(inFolder(t))
+	keep := engine.History{Count: 100, Seconds: 300}
+	e := open(t, o.WithBoot("first"))
+	for range 5 {
+		publish(t, e, page, "old", keep)
+	}
+	content, err := os.ReadFile(o.Journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Journal = leave(t, content).Journal
+	e = open(t, o.WithBoot("second"))
+	if s := e.Stats(); s.Messages != 0 || s.Bytes != 0 {
+		t.Errorf("%+v", s)
+	}
+	clock.Advance(200 * time.Second)
+	start := at(e, page, nil).Now
+	publish(t, e, page, "1", keep)
+	publish(t, e, page, "2", keep)
+	clock.Advance(150 * time.Second) // the old ones would run out
+	publish(t, e, engine.Key{Wiki: "a:", Type: "other"}, "x", keep)
+	if m := at(e, page, after(start)); !m.All || len(m.Messages) != 2 {
+		t.Errorf("%v, all: %t", texts(m), m.All)
+	}
+}
+
+// Whoever subscribes at a relay whose place another has taken gets a position that the other has not given to anything yet.
+func TestPositionOfAClosedEngineCoversWhatTheNextOnePublishes(t *testing.T) {
+	o := inFolder(t)
+	old := open(t, o)
+	publish(t, old, page, "0", keep)
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := old.Publish(&engine.Message{Key: page, Keep: keep}, ignore); !errors.Is(err, engine.ErrClosed) {
+			t.Errorf("a message is taken: %v", err)
+		}
+	}
+	start := at(old, page, nil).Now
+	next := open(t, o)
+	publish(t, next, page, "1", keep)
+	if m := at(next, page, after(start)); !m.All || len(m.Messages) != 1 {
+		t.Errorf("%v, all: %t", texts(m), m.All)
+	}
+}
+
 // Policies that were changed and changed back, and a process that was killed before that had settled.
 func TestPoliciesChangedBack(t *testing.T) {
 	o, _ := withClock(inFolder(t))

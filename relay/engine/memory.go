@@ -134,6 +134,9 @@ func (e *Memory) publish(m *Message, deliver func(*Message)) error {
 	s := e.stripe(m.Key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if e.reserved.Load() == 0 { // the offsets from here on are another relay's
+		return ErrClosed
+	}
 	m.Offset = e.count.Add(1)
 	if m.Offset > e.reserved.Load() {
 		if err := e.reserve(m.Offset); err != nil {

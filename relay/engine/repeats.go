@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"encoding/binary"
+	"hash/maphash"
 	"sync"
 )
 
@@ -28,8 +28,9 @@ type repeats struct {
 	begun    int64 // now, in Unix milliseconds
 }
 
+// repeatsOf returns where d belongs. Senders choose their keys: by the digest alone they would know how to fill the place of another's.
 func (e *Memory) repeatsOf(d digest) *repeats {
-	return &e.repeats[binary.LittleEndian.Uint16(d[:])%stripes]
+	return &e.repeats[maphash.Comparable(e.seed, d)%stripes]
 }
 
 // once publishes m unless that is a repetition.

@@ -52,6 +52,38 @@ func TestWhoBeginsAnewGetsOldMessages(t *testing.T) {
 	}
 }
 
+// What had been delivered and not sent is returned to who begins anew, who has no other way to get it.
+func TestWhoBeginsAnewLosesWhatIsOnItsWay(t *testing.T) {
+	h, k := hub.New(), engine.Key{Type: "T"}
+	mine := new(outbox)
+	m, other := hub.NewMember(mine, nil), hub.NewMember(new(outbox), nil)
+	h.AddClient(m, "me")
+	d := h.NewDelivery(nil)
+	publish := func(msg, from string, to ...string) {
+		d.Deliver(&engine.Message{Key: k, Message: codec.Message{Envelope: codec.Envelope{Type: "T", Msg: []byte(msg), From: from, Recipients: to}}})
+	}
+	h.Join(other, k)
+	publish("0", "")
+	if pending := h.Join(m, k); pending != nil {
+		t.Errorf("who joins gets %q", pending)
+	}
+	publish("1", "")
+	publish("2", "me")
+	publish("3", "", "me")
+	publish("4", "", "you")
+	publish("5", "")
+	var pending []byte
+	h.Still(m, k, func() {}, func() { pending = h.Join(m, k) })
+	publish("6", "")
+	d.Flush()
+	for msg, want := range map[string][2]int{"0": {}, "1": {1, 0}, "2": {}, "3": {1, 0}, "4": {}, "5": {1, 0}, "6": {0, 1}} {
+		frame := `"msg":` + msg
+		if got := [2]int{strings.Count(string(pending), frame), strings.Count(mine.text, frame)}; got != want {
+			t.Errorf("message %s: returned %d times and sent %d times, want %v", msg, got[0], got[1], want)
+		}
+	}
+}
+
 func TestFollowersAreAType(t *testing.T) {
 	k := engine.Key{Wiki: "a:", Type: "a:T"}
 	if typ, ok := hub.Followed(hub.Followers(k)); !ok || typ != k.Type || hub.Followers(k) == k {

@@ -31,19 +31,32 @@ type item struct {
 	skip   []*Member // but for these
 }
 
-// join adds m, if it is not in, and sees to it that it does not get what has been delivered before.
-func (ch *channel) join(m *Member) {
+// join adds m, if it is not in, and sees to it that it does not get what has been delivered before. It returns what of that m would have got.
+func (ch *channel) join(m *Member) (pending []byte) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	settle(ch.items, ch.subs, nil)
 	if i := m.find(ch); i >= 0 {
+		pending = ch.pending(m, m.subs[i].after)
 		m.subs[i].after = ch.count
-		return
+		return pending
 	}
 	m.subs = append(m.subs, subscription{ch, int32(len(ch.subs)), ch.count})
 	ch.subs = append(ch.subs, m)
+	return nil
+}
+
+// pending returns the frames of the items after one, round the count, that are for m. Who gets each is settled; the caller holds the lock.
+func (ch *channel) pending(m *Member, after uint32) (frames []byte) {
+	for i := range ch.items {
+		it := &ch.items[i]
+		if int32(it.number-after) > 0 && slices.Contains(it.to, m) && !slices.Contains(it.skip, m) {
+			frames = append(frames, it.plain...)
+		}
+	}
+	return frames
 }
 
 // settle decides who gets the items that are not for certain members: subs, of which room becomes a copy when one is needed.

@@ -109,8 +109,8 @@ func (h *Hub) channel(k engine.Key) *channel {
 }
 
 // Join subscribes m to k. It gets what is delivered from now on, and nothing that was delivered before; if it has joined k already that is so only when
-// [Hub.Still] calls it.
-func (h *Hub) Join(m *Member, k engine.Key) {
+// [Hub.Still] calls it. Then the frames are returned of what was delivered to m and not sent: whoever does not make up for them otherwise sends them.
+func (h *Hub) Join(m *Member, k engine.Key) (pending []byte) {
 	s := h.stripe(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +119,7 @@ func (h *Hub) Join(m *Member, k engine.Key) {
 		ch = &channel{key: k}
 		s.channels[k] = ch
 	}
-	ch.join(m)
+	return ch.join(m)
 }
 
 // Leave ends m's subscription to k, if there is one. When it returns m gets nothing of k any more, not even what had been delivered and was just being sent.

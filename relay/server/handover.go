@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -137,8 +138,7 @@ func (s *Server) startHeir(l launch) (*heir, error) {
 	defer closeFiles()
 	var pid int
 	if err == nil {
-		env := append(os.Environ(), fmt.Sprintf("%s=%d", readyVariable, readyFD), heirVariable+"="+strings.Join(names, " "))
-		env = append(env, "WATCHDOG_PID=") // it is about this process
+		env := append(heirEnvironment(), fmt.Sprintf("%s=%d", readyVariable, readyFD), heirVariable+"="+strings.Join(names, " "))
 		// Not os.StartProcess, which would make the sockets blocking, also here.
 		files = append([]uintptr{0, 1, 2, readyW.Fd(), beginR.Fd()}, files...)
 		pid, err = syscall.ForkExec(l.program, append([]string{l.program}, l.args...),
@@ -151,6 +151,14 @@ func (s *Server) startHeir(l launch) (*heir, error) {
 	}
 	process, err := os.FindProcess(pid)
 	return &heir{process, readyR, beginW}, err
+}
+
+// heirEnvironment is this process's, without what is about this process: of a name that is there twice the first would count.
+func heirEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return name == watchdogPID || name == readyVariable || name == heirVariable
+	})
 }
 
 // parts returns copies of the descriptors that are handed over.

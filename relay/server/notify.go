@@ -27,9 +27,12 @@ type watchdog struct {
 	last  time.Time
 }
 
+// watchdogPID names the variable that says for which process the watchdog is.
+const watchdogPID = "WATCHDOG_PID"
+
 func newWatchdog() *watchdog {
 	usec, err := strconv.Atoi(os.Getenv("WATCHDOG_USEC"))
-	if pid := os.Getenv("WATCHDOG_PID"); err != nil || pid != "" && pid != strconv.Itoa(os.Getpid()) {
+	if pid := os.Getenv(watchdogPID); err != nil || pid != "" && pid != strconv.Itoa(os.Getpid()) {
 		return &watchdog{}
 	}
 	return &watchdog{every: time.Duration(usec) * time.Microsecond / 2}

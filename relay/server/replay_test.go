@@ -239,3 +239,61 @@ func TestMessagesAreMissedDoubledOrReordered(t *testing.T) {
 		t.Errorf("only %d messages", n)
 	}
 }
+
+// Who subscribes again, because a token has run out or a page wants more than the relay has, gets all of what is live meanwhile.
+func TestWhoSubscribesAgainLosesWhatIsLive(t *testing.T) {
+	for name, since := range map[string]string{"with a new token": "", "since another epoch": `,"since":{"epoch":"another","offset":1}`} {
+		t.Run(name, func(t *testing.T) {
+			r := relaytest.Start(t, withHistory)
+			c := r.V1(t, connectToken("a:", "Ann"), "ann")
+			c.Subscribe("a:Feed/1")
+			for range 100 { // so that a fan-out takes a while
+				r.V1(t, connectToken("a:", "Bob")).Subscribe("a:Feed/1")
+			}
+			const publishers, each = 4, 50
+			var work, asking sync.WaitGroup
+			for p := range publishers {
+				work.Go(func() {
+					for i := range each {
+						r.Publish(t, "a:", fmt.Sprintf(`[{"type":"a:Feed/1","msg":"%d/%d"}]`, p, i))
+					}
+				})
+			}
+			done := make(chan struct{})
+			asking.Go(func() {
+				for {
+					select {
+					case <-done:
+						return
+					default: // the next publish paces it
+					}
+					for range 5 {
+						c.Send(fmt.Sprintf(`{"id":6,"op":"subscribe","type":"a:Feed/1"%s}`, since))
+					}
+					r.Publish(t, "a:", `[{"type":"a:Feed/9","msg":"x"}]`)
+				}
+			})
+			go func() {
+				work.Wait()
+				close(done)
+				asking.Wait()
+				r.Publish(t, "a:", `[{"type":"a:Feed/1","msg":"end"}]`)
+			}()
+			got := make(map[string]bool)
+			replies := 0
+			for f := c.Next(); !strings.Contains(f, `"end"`); f = c.Next() {
+				switch {
+				case strings.Contains(f, `"ok"`):
+					replies++
+				case got[f]:
+					t.Errorf("twice: %s", f)
+				default:
+					got[f] = true
+				}
+			}
+			if len(got) != publishers*each || replies == 0 {
+				t.Errorf("%d of %d messages, %d replies", len(got), publishers*each, replies)
+			}
+		})
+	}
+}
