@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,16 +58,30 @@ func (e *Env) Publish(m *engine.Message, deliver func(*engine.Message)) (offset 
 	repeated, fault := e.Engine.Publish(m, deliver)
 	switch {
 	case fault != nil:
-		if !errors.Is(fault, engine.ErrClosed) { // that the relay ends is no news
-			e.Warn("publish", "messages could not be taken", "error", fault)
-		}
-		return 0, wire.NewError(wire.Unavailable, "the relay cannot take messages now")
+		return 0, e.unavailable(fault)
 	case repeated:
 		e.Repeated.Add(1)
 	default:
 		e.Published.Add(1)
 	}
 	return m.Offset, nil
+}
+
+// Forget lets go of what is kept of a key, or of all keys of the wiki whose types begin with what stands before the "*" at its end.
+func (e *Env) Forget(k engine.Key) *wire.Error {
+	before, all := strings.CutSuffix(k.Type, "*")
+	k.Type = before
+	if fault := e.Engine.Forget(k, all); fault != nil {
+		return e.unavailable(fault)
+	}
+	return nil
+}
+
+func (e *Env) unavailable(fault error) *wire.Error {
+	if !errors.Is(fault, engine.ErrClosed) { // that the relay ends is no news
+		e.Warn("publish", "messages could not be taken", "error", fault)
+	}
+	return wire.NewError(wire.Unavailable, "the relay cannot take messages now")
 }
 
 // spawn starts a goroutine that belongs to a connection; [Env.Wait] waits for it.

@@ -66,6 +66,10 @@ type Engine interface {
 	// policy of now. f must not block and must not call the engine.
 	At(k Key, keep History, since *codec.Since, f func(Missed))
 
+	// Forget lets go of what is kept of k or, with all, of every key of its wiki whose type begins with that of k. Who comes back from before is told that
+	// something may be gone. After a nil error no later engine has it either.
+	Forget(k Key, all bool) error
+
 	// Declare tells which types of a wiki have history, in words that change whenever that does; wiki "" are the types that all wikis share. For a type
 	// without any message, only what was declared all the time allows to say that none was missed. It comes before the first message at each start.
 	Declare(wiki, policies string)

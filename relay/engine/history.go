@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 
 	"mediawiki-websocket/relay/wire/codec"
@@ -181,6 +182,31 @@ func (h *history) remove(r *ring) {
 	delete(h.rings, r.key)
 	h.bytes -= ringBytes + len(r.key.Wiki) + len(r.key.Type)
 	h.lose(r.key, r.floor)
+}
+
+// forget lets the messages of k go up to p.
+func (h *history) forget(k Key, p point) {
+	r := h.rings[k]
+	if r == nil {
+		h.lose(k, p)
+		return
+	}
+	for len(r.list) > 0 && r.list[0].Offset <= p.offset {
+		h.drop(r)
+	}
+}
+
+// chosen returns the ring of k or, with all, those of its wiki whose types begin with its own.
+func (h *history) chosen(k Key, all bool) (rings []*ring) {
+	if r := h.rings[k]; r != nil && !all {
+		return []*ring{r}
+	}
+	for _, r := range h.order {
+		if all && r.key.Wiki == k.Wiki && strings.HasPrefix(r.key.Type, k.Type) {
+			rings = append(rings, r)
+		}
+	}
+	return rings
 }
 
 // lose remembers that what k had up to p is gone.

@@ -183,7 +183,7 @@ func (r *replay) take(kind byte, b *body, size int) error {
 		r.count = b.offset()
 	case kindLost:
 		if k, p := b.key(), b.point(); !b.bad {
-			h.lose(k, p)
+			h.forget(k, p)
 		}
 	case kindFloor:
 		if id, p := b.text(), b.point(); !b.bad {

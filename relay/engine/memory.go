@@ -152,6 +152,32 @@ func (e *Memory) publish(m *Message, deliver func(*Message)) error {
 	return nil
 }
 
+// Forget implements [Engine]. The file has the text until it is written anew.
+func (e *Memory) Forget(k Key, all bool) error {
+	j := e.journal
+	if j != nil {
+		j.mu.Lock() // nothing comes between file and memory
+		defer j.mu.Unlock()
+		if j.closed {
+			return ErrClosed
+		}
+	}
+	e.history.mu.Lock()
+	defer e.history.mu.Unlock()
+	for _, r := range e.history.chosen(k, all) {
+		last := r.list[len(r.list)-1]
+		p := point{last.Offset, last.Time}
+		if j != nil {
+			j.buf = appendLost(j.buf[:0], r.key, p)
+			if err := j.write(j.buf); err != nil {
+				j.spoil(err)
+			}
+		}
+		e.history.forget(r.key, p)
+	}
+	return nil
+}
+
 // reserve lets offsets up to some beyond n be given. A disk that cannot be written to does not keep messages from being delivered, but then the journal
 // is of no use to a next process.
 func (e *Memory) reserve(n uint64) error {

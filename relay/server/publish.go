@@ -99,6 +99,9 @@ func (s *Server) message(id *auth.Identity, e codec.Envelope) (m engine.Message,
 	if err != nil {
 		return m, err
 	}
+	if e.Forget {
+		return m, s.forgetting(id, e, to, &m)
+	}
 	// A page tells the wiki its client id, so that it is not told what it did itself. With another's id, that other would not be told.
 	if e.HasActor && e.From != "" && !s.hub.MayBe(e.From, hub.Owner{Wiki: id.Wiki, User: e.Actor}) {
 		e.From = ""
@@ -110,16 +113,36 @@ func (s *Server) message(id *auth.Identity, e codec.Envelope) (m engine.Message,
 	return m, nil
 }
 
+// forgetting makes m say what is to be forgotten. Messages of a type that several wikis use are not this one's alone.
+func (s *Server) forgetting(id *auth.Identity, e codec.Envelope, to auth.Target, m *engine.Message) *wire.Error {
+	switch {
+	case to.Key.Wiki != id.Wiki:
+		return wire.NewError(wire.Forbidden, "the wiki shares this type with others: nothing of it is forgotten")
+	case e.Msg != nil || e.To != nil:
+		return wire.NewError(wire.BadRequest, `"forget" takes neither "msg" nor "to"`)
+	}
+	m.Key, m.Message = to.Key, codec.Message{Envelope: e}
+	return nil
+}
+
 // send publishes the messages. After an error some may have been: the wiki repeats them all, and those with a key do not come twice.
 func (p *publishing) send() *wire.Error {
 	defer p.delivery.Flush()
 	for i := range p.messages {
-		if _, err := p.server.env.Publish(&p.messages[i], p.deliver); err != nil {
+		if err := p.one(&p.messages[i]); err != nil {
 			return err
 		}
 		p.delivery.Pace()
 	}
 	return nil
+}
+
+func (p *publishing) one(m *engine.Message) *wire.Error {
+	if m.Forget {
+		return p.server.env.Forget(m.Key)
+	}
+	_, err := p.server.env.Publish(m, p.deliver)
+	return err
 }
 
 // fromWiki returns which wiki asks and what it sends, or has answered why that is not taken.

@@ -70,6 +70,9 @@
 // whose request it was: "from" is dropped then when that client id is another user's. Each may have a "key", see Delivery; a publish that was not answered, or
 // with 503, can be repeated then. The answer is {"published":[{"offset":N}…]}.
 //
+// {"type":T,"forget":true} among the messages is none, and nobody gets it: what is kept of the type is let go of, as when something of it must not be read any
+// more, and who comes back from before hears that something may be gone. T may end with "*": all types of the wiki that begin so.
+//
 // GET /api/history?type=T&since=S, where S is EPOCH:OFFSET or Unix seconds, answers a wiki {"epoch":E,"offset":N,"recovered":true,"messages":[…]} as a
 // subscriber would be, but with all messages, whoever they are for; without "since" there are none. GET /api/presence?type=T answers who is there.
 //

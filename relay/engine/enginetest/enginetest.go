@@ -69,6 +69,7 @@ func Run(t *testing.T, open Open, can Abilities) {
 		{"Reopened", s.reopened, !can.Lasts},
 		{"Killed", s.killed, can.Killed == nil},
 		{"Again", s.again, !can.Lasts},
+		{"Forgotten", s.forgotten, false},
 		{"Together", s.together, !can.Together},
 		{"Presence", s.presence, !can.Clock},
 		{"Anonymous", s.anonymous, !can.Clock},

@@ -19,11 +19,12 @@ type Envelope struct {
 	Key        string // of a send or a publish: names the message, so that it is not delivered twice; "": nothing does
 	Actor      string // of a publish: the user whose request it was, "" for one without an account
 	HasActor   bool   // false: whose request it was is unknown
+	Forget     bool   // of a publish: it is no message, but lets go of what is kept of the type
 }
 
 var (
 	envelopeMembers = []string{"type", "msg", "from", "to"}
-	publishMembers  = []string{"type", "msg", "from", "to", "actor", "key"}
+	publishMembers  = []string{"type", "msg", "from", "to", "actor", "key", "forget"}
 )
 
 // ParseEnvelope reads a classic frame. The type must be there and well formed; From may be empty.
@@ -66,6 +67,10 @@ func (e *Envelope) set(name string, raw []byte, lim *wire.Limits) (err *wire.Err
 		e.Recipients, err = recipients(raw, lim)
 	case "key":
 		e.Key, err = keyMember(name, raw)
+	case "forget":
+		if e.Forget = string(raw) == "true"; !e.Forget && string(raw) != "false" {
+			err = wire.NewError(wire.BadRequest, `"forget" is neither true nor false`)
+		}
 	case "actor":
 		e.HasActor = true
 		e.Actor, err = stringMember(name, raw)
