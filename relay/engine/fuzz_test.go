@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"time"
 
 	"mediawiki-websocket/relay/engine"
 )
@@ -25,7 +26,7 @@ func FuzzJournal(f *testing.F) {
 		if content = bytes.Clone(content); mend {
 			mendSums(content)
 		}
-		o := leave(t, content)
+		o, clock := withClock(leave(t, content))
 		var before, now runtime.MemStats
 		runtime.ReadMemStats(&before)
 		e, err := engine.Open(o)
@@ -41,6 +42,7 @@ func FuzzJournal(f *testing.F) {
 		}
 		at(e, page, after(at(e, page, nil).Now))
 		e.Declare("a:", "fuzz")
+		clock.Advance(time.Minute) // until that has settled
 		publish(t, e, page, "x", keep)
 		if err := e.Rewrite(); err != nil {
 			t.Fatal(err)

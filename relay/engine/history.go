@@ -43,8 +43,17 @@ type wiki struct {
 	floor point // no message of a key without ring and lost was lost after it
 
 	declared bool
+	settled  bool // no message is on its way any more that was looked at with other policies
 	policies digest
 	since    point // when they were declared: from then on it is known which types are kept
+}
+
+// lasting returns what a next process may take for declared; as long as that has not settled, nothing.
+func (w *wiki) lasting() digest {
+	if !w.settled {
+		return digest{}
+	}
+	return w.policies
 }
 
 // ring is the kept messages of a key, the oldest first: at least one.

@@ -79,16 +79,26 @@ func (e *Memory) goOn(r *replay, damage error) error {
 			j.log.Warn("history begins anew, everybody who comes back is told to fetch: "+why, "path", j.path)
 			e.history.init(e.history.limit)
 		}
-		return e.rewrite()
+		return e.insist(e.rewrite())
 	}
 	e.epoch = r.epoch
 	if r.torn {
 		j.log.Info("history ended in the middle of a message that nobody was told was taken; that is cut off", "path", j.path)
 		if err := j.file.Truncate(j.size); err != nil {
-			return err
+			return e.insist(err)
 		}
 	}
-	return j.write(appendReserve(appendOpened(nil, j.boot), e.reserved.Load()))
+	return e.insist(j.write(appendReserve(appendOpened(nil, j.boot), e.reserved.Load())))
+}
+
+// insist goes on without a file that cannot be written, as when the disk is full: messages without history need none, and the others are taken when it can.
+func (e *Memory) insist(err error) error {
+	if err != nil {
+		e.journal.mu.Lock()
+		defer e.journal.mu.Unlock()
+		e.journal.spoil(err)
+	}
+	return nil
 }
 
 // setAside gives the file a second name, so that somebody may look at it when the first has been taken from it.
@@ -193,7 +203,7 @@ func (r *replay) take(kind byte, b *body, size int) error {
 	case kindDeclared:
 		if id, policies, since := b.text(), b.digest(), b.point(); !b.bad {
 			w := h.wiki(id)
-			w.declared, w.policies, w.since = true, policies, since
+			w.declared, w.settled, w.policies, w.since = true, true, policies, since
 		}
 	case kindFirst:
 		if d, p := b.digest(), b.point(); !b.bad {

@@ -68,7 +68,7 @@ func (e *Memory) snapshot() *snapshot {
 			b = appendFloor(b, id, w.floor)
 		}
 		if w.declared {
-			b = appendDeclared(b, id, w.policies, w.since)
+			b = appendDeclared(b, id, w.lasting(), w.since)
 		}
 	}
 	for _, half := range []map[Key]point{h.lostBefore, h.lost} {

@@ -228,6 +228,9 @@ func (e *Memory) keep(m *Message) error {
 	return nil
 }
 
+// onItsWay is how many seconds a message may take to whoever says that it has had everything up to a time to come.
+const onItsWay = 2
+
 // At implements [Engine].
 func (e *Memory) At(k Key, keep History, since *codec.Since, f func(Missed)) {
 	reached := e.count.Load()
@@ -236,6 +239,9 @@ func (e *Memory) At(k Key, keep History, since *codec.Since, f func(Missed)) {
 	s := e.stripe(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if since != nil && since.Epoch == "" && since.Time*1000 > clock { // a clock that runs ahead must not cover what is on its way
+		since = &codec.Since{Time: clock/1000 - onItsWay}
+	}
 	m := Missed{Now: codec.Position{Epoch: e.epoch, Offset: e.count.Load()}, All: true}
 	switch {
 	case since == nil:
@@ -293,16 +299,14 @@ func (e *Memory) declare(id string, p digest, lasting bool) {
 	w := e.history.wiki(id)
 	overtaken := lasting && w.declared && w.policies != p
 	if !overtaken {
-		w.declared, w.policies, w.since = true, p, point{e.count.Load(), e.now().UnixMilli()}
+		w.declared, w.settled, w.policies, w.since = true, lasting, p, point{e.count.Load(), e.now().UnixMilli()}
 	}
+	record := w.lasting()
 	e.history.mu.Unlock()
 	if overtaken || j == nil || j.closed {
 		return
 	}
-	if !lasting {
-		p = digest{} // what was declared before is not any more
-	}
-	j.buf = appendDeclared(j.buf[:0], id, p, w.since)
+	j.buf = appendDeclared(j.buf[:0], id, record, w.since)
 	if err := j.write(j.buf); err != nil {
 		j.spoil(err)
 	}

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"mediawiki-websocket/relay/engine"
 	"mediawiki-websocket/relay/relaytest/leak"
@@ -63,5 +64,20 @@ func TestPositions(t *testing.T) {
 	engine.NewMemory().At(k, engine.History{}, nil, func(m engine.Missed) { second = m.Now })
 	if second.Epoch == start.Epoch {
 		t.Error("two starts have one epoch")
+	}
+}
+
+// A page whose clock runs ahead says that it has had what is still on its way to it.
+func TestClockThatRunsAheadCoversWhatIsOnItsWay(t *testing.T) {
+	o, clock := withClock(engine.Options{})
+	e := open(t, o)
+	e.Declare("a:", "1")
+	clock.Advance(time.Minute)
+	publish(t, e, page, "old", keep)
+	clock.Advance(time.Minute)
+	publish(t, e, page, "on its way", keep)
+	since := &codec.Since{Time: clock.Now().Unix() + 600}
+	if m := at(e, page, since); !m.All || len(m.Messages) != 1 {
+		t.Errorf("%v, all: %t", texts(m), m.All)
 	}
 }

@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -100,3 +101,36 @@ type outbox struct{ text string }
 func (b *outbox) Queue(frames []byte) bool { b.text += string(frames); return false }
 func (b *outbox) Flush()                   {}
 func (b *outbox) Send(frames []byte)       { b.Queue(frames) }
+
+// The items of a type that is never quiet are so many that their count would turn over.
+func TestManyItemsLater(t *testing.T) {
+	h, k := hub.New(), engine.Key{Type: "T"}
+	mine, others := new(outbox), new(outbox)
+	m := hub.NewMember(mine, nil)
+	h.AddClient(m, "me")
+	h.Join(m, k)
+	d := h.NewDelivery(nil)
+	sent := 0
+	for range 6 {
+		h.Age(k, 1<<30-1)
+		late := hub.NewMember(others, nil)
+		for range 3 {
+			sent++
+			d.Deliver(&engine.Message{Key: k, Message: codec.Message{Envelope: codec.Envelope{Type: "T", Msg: fmt.Append(nil, sent), Recipients: []string{"me"}}}})
+			h.Join(late, k) // decides who gets what is pending
+			if sent%2 == 0 {
+				d.Flush()
+			}
+		}
+		d.Flush()
+		h.Part(late, k)
+	}
+	for n := 1; n <= sent; n++ {
+		if strings.Count(mine.text, fmt.Sprintf(`"msg":%d}`, n))+strings.Count(mine.text, fmt.Sprintf(`"msg":%d,`, n)) != 1 {
+			t.Errorf("message %d of %d: %s", n, sent, mine.text)
+		}
+	}
+	if strings.Contains(others.text, "msg") {
+		t.Errorf("who came later got %s", others.text)
+	}
+}

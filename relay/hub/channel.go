@@ -21,11 +21,29 @@ type channel struct {
 	sending sync.Mutex // held by who sends the items, so that they leave in their order
 }
 
+// renumberAt is after how many items they are counted anew, well before the count would turn over.
+const renumberAt = 1 << 30
+
+// renumber counts the items from 1. Nothing is being sent; the caller holds both locks.
+func (ch *channel) renumber() {
+	base := ch.count - uint32(len(ch.items))
+	ch.count -= base
+	for i := range ch.items {
+		ch.items[i].number -= base
+	}
+	for _, m := range ch.subs {
+		m.mu.Lock()
+		after := &m.subs[m.find(ch)].after
+		*after = max(*after, base) - base
+		m.mu.Unlock()
+	}
+}
+
 // item is messages for the same members.
 type item struct {
 	forms
 	count  int       // of messages
-	number uint32    // among the channel's items, counted round
+	number uint32    // among the channel's items
 	early  bool      // to was decided before: some may have left since, or begun anew
 	to     []*Member // nil: those that are subscribed when it is sent
 	skip   []*Member // but for these
@@ -48,11 +66,11 @@ func (ch *channel) join(m *Member) (pending []byte) {
 	return nil
 }
 
-// pending returns the frames of the items after one, round the count, that are for m. Who gets each is settled; the caller holds the lock.
+// pending returns the frames of the items after one that are for m. Who gets each is settled; the caller holds the lock.
 func (ch *channel) pending(m *Member, after uint32) (frames []byte) {
 	for i := range ch.items {
 		it := &ch.items[i]
-		if int32(it.number-after) > 0 && slices.Contains(it.to, m) && !slices.Contains(it.skip, m) {
+		if it.number > after && slices.Contains(it.to, m) && !slices.Contains(it.skip, m) {
 			frames = append(frames, it.plain...)
 		}
 	}
@@ -181,6 +199,9 @@ func (ch *channel) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
 	defer ch.sending.Unlock()
 	room := roomPool.Get().(*[]*Member)
 	ch.mu.Lock()
+	if ch.count > renumberAt {
+		ch.renumber()
+	}
 	items := ch.items
 	ch.items = nil
 	for i := range items {

@@ -181,7 +181,7 @@ func (m *Member) wants(ch *channel, number uint32) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	i := m.find(ch)
-	return i >= 0 && int32(number-m.subs[i].after) > 0
+	return i >= 0 && number > m.subs[i].after
 }
 
 // in reports whether m has joined ch.

@@ -25,7 +25,8 @@ export class StreamSocket extends HttpSocket {
 
 	read( line ) {
 		if ( line ) {
-			const [ , name, text ] = /^([^:]*):? ?(.*)/.exec( line );
+			// Of what may break a line in JavaScript only "\n" does so here.
+			const [ , name, text ] = /^([^:]*):? ?([^]*)/.exec( line );
 			this.event[ name ] = text;
 		} else if ( this.event.data !== undefined ) {
 			this.obey( this.event );
