@@ -15,6 +15,8 @@ class Envelope {
 	 * @param string[] $to Client ids; none: everyone
 	 * @param string|null $actor See ClientId::actor()
 	 * @param string $json All that, as POST /api/publish takes it, with a key by which a repetition is known
+	 * @param bool $forgets It is no message: what is kept of the type, or of all types that begin with what stands
+	 *   before the "*" at its end, is to be forgotten
 	 */
 	public function __construct(
 		public readonly string $type,
@@ -22,7 +24,8 @@ class Envelope {
 		public readonly ?string $from,
 		public readonly array $to,
 		public readonly ?string $actor,
-		public readonly string $json
+		public readonly string $json,
+		public readonly bool $forgets = false
 	) {
 	}
 }

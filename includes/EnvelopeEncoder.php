@@ -16,8 +16,10 @@ class EnvelopeEncoder {
 	/** Bytes of one publish request, at most */
 	public const BODY_BYTES = 1 << 20;
 
+	/** Recipients of one message, at most */
+	public const RECIPIENTS = 128;
+
 	private const TYPE_BYTES = 255;
-	private const RECIPIENTS = 128;
 	/** The relay takes 32 levels, of which the envelope is one. */
 	private const DEPTH = 31;
 	private const JSON = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR;
@@ -54,6 +56,16 @@ class EnvelopeEncoder {
 			throw new InvalidArgumentException( 'the message is not JSON: ' . $e->getMessage(), 0, $e );
 		}
 		return $this->envelopes( $type, $json, $from, $this->recipients( $to ), null );
+	}
+
+	/**
+	 * @param string $type Of this wiki; it may end with "*"
+	 * @return Envelope See Envelope::$forgets
+	 */
+	public function forgetting( string $type ): Envelope {
+		$this->checkType( $type );
+		$json = '{"type":' . json_encode( $type, self::JSON ) . ',"forget":true,"key":"' . self::newKey() . '"}';
+		return new Envelope( $type, '', null, [], null, $json, true );
 	}
 
 	/**

@@ -79,6 +79,25 @@ class Publisher {
 			] );
 			return false;
 		}
+		return $this->enqueue( $envelopes );
+	}
+
+	/**
+	 * Have it forgotten what is kept of a type, once the current transaction, if any, has committed: something of it
+	 * must not be read any more. Pages that come back from before are told that they may have missed something.
+	 *
+	 * @param string $type Of this wiki; with "*" at the end all types that begin so
+	 * @return bool Whether it was accepted; if not, the log says why
+	 */
+	public function forget( string $type ): bool {
+		return $this->enqueue( [ $this->encoder->forgetting( $type ) ] );
+	}
+
+	/**
+	 * @param Envelope[] $envelopes
+	 * @return bool
+	 */
+	private function enqueue( array $envelopes ): bool {
 		try {
 			$this->afterCommit->run( function () use ( $envelopes ) {
 				if ( !$this->flushesAtExit ) {
@@ -125,7 +144,7 @@ class Publisher {
 		$all = array_map( static fn ( Envelope $envelope ): string => $envelope->json, $envelopes );
 		$lasting = $this->lasting( $envelopes );
 		// Nothing overtakes what has been waiting.
-		$behind = $lasting && $this->backlog->isWaiting() ? $lasting : [];
+		$behind = $lasting && $this->isWaiting() ? $lasting : [];
 		$direct = $behind ? array_values( array_diff( $all, $behind ) ) : $all;
 		try {
 			$left = $this->delivery->deliver( $direct );
@@ -143,7 +162,7 @@ class Publisher {
 		if ( $behind && !$left ) {
 			// Nobody knows yet that the relay is not back.
 			$this->backlog->runNow();
-			$kept = $this->backlog->isWaiting() ? $kept : [];
+			$kept = $this->isWaiting() ? $kept : [];
 		}
 		if ( !$kept && !$lost ) {
 			return;
@@ -162,6 +181,17 @@ class Publisher {
 		);
 	}
 
+	/** @return bool See Backlog */
+	private function isWaiting(): bool {
+		try {
+			return $this->backlog->isWaiting();
+		} catch ( Throwable $e ) {
+			$this->logger->error( 'What waits for the relay cannot be read: {exception}', [ 'exception' => $e ] );
+			// The relay may be there.
+			return false;
+		}
+	}
+
 	/**
 	 * @param Envelope[] $envelopes
 	 * @return string[] The JSON of those whose types have history
@@ -169,7 +199,7 @@ class Publisher {
 	private function lasting( array $envelopes ): array {
 		$lasting = [];
 		foreach ( $envelopes as $envelope ) {
-			if ( $this->types->historySeconds( $envelope->type ) > 0 ) {
+			if ( $envelope->forgets || $this->types->historySeconds( $envelope->type ) > 0 ) {
 				$lasting[] = $envelope->json;
 			}
 		}

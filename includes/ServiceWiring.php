@@ -53,7 +53,8 @@ return [
 			$services->getService( 'WebSocket.Stash' ),
 			$services->getJobQueueGroup(),
 			$services->getService( 'WebSocket.Delivery' ),
-			$services->getService( 'WebSocket.Logger' )
+			$services->getService( 'WebSocket.Logger' ),
+			$services->getService( 'WebSocket.TroubleLog' )
 		);
 	},
 	'WebSocket.ClientConfig' => static function ( MediaWikiServices $services ): ClientConfig {

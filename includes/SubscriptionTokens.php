@@ -44,11 +44,10 @@ class SubscriptionTokens {
 		$name = ConnectTokens::userName( $authority );
 		$sid = $this->connectTokens->sessionName( $authority, $request );
 		$types = array_values( array_unique( $types, SORT_STRING ) );
-		$wanted = array_map( [ $this->types, 'match' ], $types );
-		$pages = $this->pages( $wanted );
+		$refusals = $this->refusals( $authority, $types );
 		$answer = [ 'tokens' => [], 'refused' => [] ];
-		foreach ( $types as $i => $type ) {
-			$refusal = $this->badRequest( $type, $wanted[$i] ) ?? $this->refusal( $authority, $wanted[$i], $pages );
+		foreach ( $types as $type ) {
+			$refusal = $refusals[$type] ?? null;
 			if ( $refusal === null ) {
 				$answer['tokens'][] = [ 'type' => $type ] + $this->minter->subscribeToken( $name, $sid, $type );
 			} else {

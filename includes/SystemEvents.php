@@ -32,6 +32,22 @@ class SystemEvents {
 		$this->publish( '@changes', $change );
 	}
 
+	/**
+	 * What was told about a page is not for everybody any more: nobody is to get it who comes back.
+	 *
+	 * @param int|null $pageId null: about any page
+	 */
+	public function forgetPage( ?int $pageId ): void {
+		if ( $pageId !== 0 ) {
+			$this->publisher->forget( $this->wiki->id . '@page/' . ( $pageId ?? '*' ) );
+		}
+	}
+
+	/** The same for what was told about all changes. */
+	public function forgetChanges(): void {
+		$this->publisher->forget( $this->wiki->id . '@changes' );
+	}
+
 	private function publish( string $type, array $fields ): void {
 		$this->publisher->publish(
 			$this->wiki->id . $type,

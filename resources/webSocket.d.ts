@@ -75,14 +75,14 @@ interface WebSocketClient {
 	 *  like an error in any event handler and keeps no other callback from being called.
 	 * @param options `since`: what you show is from then, so messages from after it come too, as far as the relay keeps them; if some are gone, `missed`
 	 *  calls back. A Date, or Unix time in whole seconds of the wiki's clock (`mw.config.get( 'wsTime' )` is when the HTML of this page was made); a
-	 *  second more is wise, because a message of the same second may come twice. Default: from now on. Milliseconds, texts and other things that are
-	 *  no time are refused: nothing is subscribed, and the console says why. A callback that is not the first for its type gets what is from before
-	 *  alone.
+	 *  minute more is wise, because the database that the page was made from may have been behind; what the HTML shows already may come again then.
+	 *  Default: from now on. Milliseconds, texts and other things that are no time are refused: nothing is subscribed, and the console says why. A
+	 *  callback that is not the first for its type gets what is from before alone.
 	 * @returns a function that ends this subscription
 	 * @example
 	 * const stop = webSocket.subscribe( mw.config.get( 'wsWikiID' ) + 'VoteCast', ( data ) => showVotes( data.msg.count ) );
 	 * @example
-	 * webSocket.subscribe( type, showComment, { since: mw.config.get( 'wsTime' ) - 1 } ); // nothing is lost between the HTML and the connection
+	 * webSocket.subscribe( type, showComment, { since: mw.config.get( 'wsTime' ) - 60 } ); // nothing is lost between the HTML and the connection
 	 */
 	subscribe( type: string, callback: ( data: WebSocketEnvelope ) => void, options?: { since?: Date | number | null } ): () => void;
 
@@ -196,12 +196,17 @@ interface WebSocketPresence {
 	count: number;
 }
 
-/** Somebody has come or gone: one of the two members. */
+/** Somebody has come or gone: either `user`, or the numbers. */
 interface WebSocketPresenceChange {
 	/** The name of the user. */
 	user?: string;
 	/** How many connections of visitors without an account there are now; told at most once a second. */
 	anonymous?: number;
+	/**
+	 * How many there are now, all together, when more than 1000 users are there or have come and gone within a second: none of them is named then. Who
+	 * shows names asks `presence` again.
+	 */
+	count?: number;
 }
 
 /** The value of the hook `webSocket.error`. */

@@ -6,6 +6,7 @@ namespace MediaWiki\Extension\WebSocket\Api;
 
 use ApiBase;
 use ApiMain;
+use MediaWiki\Extension\WebSocket\Settings;
 use MediaWiki\Extension\WebSocket\WikiIdentity;
 
 /**
@@ -17,13 +18,18 @@ abstract class ApiWebSocketBase extends ApiBase {
 	public function __construct(
 		ApiMain $main,
 		string $action,
-		protected readonly WikiIdentity $wiki
+		protected readonly WikiIdentity $wiki,
+		private readonly Settings $settings
 	) {
 		parent::__construct( $main, $action );
 	}
 
 	/** @inheritDoc */
 	public function execute() {
+		// A relay that still runs must lose the pages from before: it is not told anything any more.
+		if ( $this->settings->polling ) {
+			$this->dieWithError( 'apierror-websocket-polling', 'polling' );
+		}
 		if ( $this->wiki->key === null ) {
 			$this->dieWithError( 'apierror-websocket-nokey', 'nokey' );
 		}

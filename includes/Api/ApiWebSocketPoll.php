@@ -9,6 +9,7 @@ use ApiMain;
 use ApiResult;
 use MediaWiki\Extension\WebSocket\ClientId;
 use MediaWiki\Extension\WebSocket\ConnectTokens;
+use MediaWiki\Extension\WebSocket\Polling\ClientIds;
 use MediaWiki\Extension\WebSocket\Polling\Outbox;
 use MediaWiki\Extension\WebSocket\Polling\Since;
 use MediaWiki\Extension\WebSocket\Polling\TypeAccess;
@@ -25,6 +26,7 @@ class ApiWebSocketPoll extends ApiBase {
 		string $action,
 		private readonly Settings $settings,
 		private readonly TypeAccess $access,
+		private readonly ClientIds $clientIds,
 		private readonly Outbox $outbox
 	) {
 		parent::__construct( $main, $action );
@@ -47,6 +49,11 @@ class ApiWebSocketPoll extends ApiBase {
 		$types = array_map( 'strval', array_keys( $wanted ) );
 		$refusals = $this->access->readRefusals( $this->getAuthority(), $types );
 		$name = ConnectTokens::userName( $this->getAuthority() );
+		if ( $client !== '' && $wanted ) {
+			$this->clientIds->keep( $client, $name, min( array_map(
+				static fn ( Since $since ): int => $since->offset === null ? 0 : $since->time ?? 0, $wanted
+			) ) );
+		}
 		$news = $this->outbox->read( array_diff_key( $wanted, $refusals ), $client, $name );
 		$refused = [];
 		foreach ( $refusals as $type => $refusal ) {
@@ -66,7 +73,8 @@ class ApiWebSocketPoll extends ApiBase {
 		ApiResult::setIndexedTagName( $answer['messages'], 'message' );
 		ApiResult::setIndexedTagName( $answer['missed'], 'type' );
 		ApiResult::setIndexedTagName( $answer['refused'], 'type' );
-		$this->getResult()->addValue( null, $this->getModuleName(), $answer );
+		// All of it is UTF-8, and messages stay as they are, also in forms of Unicode that MediaWiki does not write.
+		$this->getResult()->addValue( null, $this->getModuleName(), $answer, ApiResult::NO_VALIDATE );
 	}
 
 	/**
@@ -97,7 +105,8 @@ class ApiWebSocketPoll extends ApiBase {
 			ParamValidator::PARAM_ALLOW_DUPLICATES => true,
 		];
 		return [
-			'types' => $multiple,
+			// As somebody has sent it, and not in MediaWiki's normal form of Unicode.
+			'types' => [ ParamValidator::PARAM_TYPE => 'raw' ] + $multiple,
 			'since' => $multiple,
 			'client' => [ ParamValidator::PARAM_TYPE => 'string', ParamValidator::PARAM_DEFAULT => '' ],
 		];

@@ -10,12 +10,14 @@ use BagOStuff;
 use InvalidArgumentException;
 use MediaWiki\Extension\WebSocket\ClientId;
 use MediaWiki\Extension\WebSocket\ConnectTokens;
+use MediaWiki\Extension\WebSocket\Envelope;
 use MediaWiki\Extension\WebSocket\EnvelopeEncoder;
 use MediaWiki\Extension\WebSocket\Polling\ClientIds;
 use MediaWiki\Extension\WebSocket\Polling\Outbox;
 use MediaWiki\Extension\WebSocket\Polling\TypeAccess;
 use MediaWiki\Extension\WebSocket\SendRate;
 use MediaWiki\Extension\WebSocket\Settings;
+use Throwable;
 use Wikimedia\ParamValidator\ParamValidator;
 
 /**
@@ -25,8 +27,9 @@ class ApiWebSocketSend extends ApiBase {
 	/** Bytes of a message of a visitor; a relay takes as much by default */
 	private const MAX_BYTES = 65536;
 
-	/** Seconds in which a key counts once */
+	/** Seconds in which a key counts once, and in which a request that has begun to send it may still do so */
 	private const KEY_SECONDS = 600;
+	private const BEGUN_SECONDS = 30;
 
 	public function __construct(
 		ApiMain $main,
@@ -61,24 +64,54 @@ class ApiWebSocketSend extends ApiBase {
 		if ( $key !== '' && !ClientId::isValid( $key ) ) {
 			$this->dieWithError( [ 'apierror-badparameter', 'key' ] );
 		}
+		// Each so many recipients would be a message of its own, and count as one of them.
+		if ( substr_count( $to, ',' ) >= EnvelopeEncoder::RECIPIENTS ) {
+			$limit = EnvelopeEncoder::RECIPIENTS;
+			$this->dieWithError( [ 'apierror-toomanyvalues', 'to', $limit, $limit ], 'limit' );
+		}
 		try {
-			$envelopes = ( new EnvelopeEncoder() )->wrap( $type, $msg, $client, $to );
+			[ $envelope ] = ( new EnvelopeEncoder() )->wrap( $type, $msg, $client, $to );
 		} catch ( InvalidArgumentException $e ) {
 			$this->dieWithError( [ 'rawmessage', wfEscapeWikiText( $e->getMessage() ) ], 'bad-request' );
 		}
 		$name = ConnectTokens::userName( $this->getAuthority() );
-		if ( !$this->clientIds->claim( $client, $name ) ) {
-			$this->dieWithError( 'apierror-websocket-notyourclient', 'forbidden' );
-		}
+		// First, because what comes then takes room.
 		if ( $this->getUser()->pingLimiter( SendRate::ACTION ) ) {
 			$this->dieWithError( 'apierror-ratelimited' );
 		}
-		$place = $this->stash->makeKey( 'websocket-key', $name, $client, $key );
-		$isNew = $key === '' || $this->stash->add( $place, 1, self::KEY_SECONDS );
-		foreach ( $isNew ? $envelopes : [] as $envelope ) {
+		if ( !$this->clientIds->claim( $client, $name ) ) {
+			$this->dieWithError( 'apierror-websocket-notyourclient', 'forbidden' );
+		}
+		if ( $key === '' ) {
 			$this->outbox->addOf( $envelope, $name );
+		} else {
+			$this->sendOnce( $envelope, $name, $this->stash->makeKey( 'websocket-key', $name, $client, $key ) );
 		}
 		$this->getResult()->addValue( null, $this->getModuleName(), [ 'sent' => true ] );
+	}
+
+	/**
+	 * Send it, unless it has been sent. That it was counts only from then on: a request may end in between.
+	 *
+	 * @param Envelope $envelope
+	 * @param string $name Of the sender
+	 * @param string $place Of the message's key in the stash
+	 */
+	private function sendOnce( Envelope $envelope, string $name, string $place ): void {
+		if ( !$this->stash->add( $place, 'begun', self::BEGUN_SECONDS ) ) {
+			if ( $this->stash->get( $place, BagOStuff::READ_LATEST ) === 'sent' ) {
+				return;
+			}
+			// Another request is about to send it, or has died, or the stash fails. Pages repeat what is answered so.
+			$this->dieWithError( 'apierror-websocket-unavailable', 'unavailable', null, 503 );
+		}
+		try {
+			$this->outbox->addOf( $envelope, $name );
+		} catch ( Throwable $e ) {
+			$this->stash->delete( $place );
+			throw $e;
+		}
+		$this->stash->set( $place, 'sent', self::KEY_SECONDS );
 	}
 
 	/** @inheritDoc */
@@ -99,8 +132,10 @@ class ApiWebSocketSend extends ApiBase {
 	/** @inheritDoc */
 	protected function getAllowedParams() {
 		$text = [ ParamValidator::PARAM_TYPE => 'string', ParamValidator::PARAM_REQUIRED => true ];
+		// As it is sent, and not in MediaWiki's normal form of Unicode.
+		$raw = [ ParamValidator::PARAM_TYPE => 'raw' ] + $text;
 		$optional = [ ParamValidator::PARAM_TYPE => 'string', ParamValidator::PARAM_DEFAULT => '' ];
-		return [ 'type' => $text, 'msg' => $text, 'client' => $text, 'to' => $optional, 'key' => $optional ];
+		return [ 'type' => $raw, 'msg' => $raw, 'client' => $text, 'to' => $optional, 'key' => $optional ];
 	}
 
 	/** @inheritDoc */

@@ -6,6 +6,7 @@ namespace MediaWiki\Extension\WebSocket\Api;
 
 use ApiMain;
 use ApiResult;
+use MediaWiki\Extension\WebSocket\Settings;
 use MediaWiki\Extension\WebSocket\SubscriptionTokens;
 use MediaWiki\Extension\WebSocket\WikiIdentity;
 use Wikimedia\ParamValidator\ParamValidator;
@@ -18,9 +19,10 @@ class ApiWebSocketSubscribe extends ApiWebSocketBase {
 		ApiMain $main,
 		string $action,
 		private readonly SubscriptionTokens $tokens,
-		WikiIdentity $wiki
+		WikiIdentity $wiki,
+		Settings $settings
 	) {
-		parent::__construct( $main, $action, $wiki );
+		parent::__construct( $main, $action, $wiki, $settings );
 	}
 
 	/** @inheritDoc */

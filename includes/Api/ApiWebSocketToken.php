@@ -6,6 +6,7 @@ namespace MediaWiki\Extension\WebSocket\Api;
 
 use ApiMain;
 use MediaWiki\Extension\WebSocket\ConnectTokens;
+use MediaWiki\Extension\WebSocket\Settings;
 use MediaWiki\Extension\WebSocket\WikiIdentity;
 
 /**
@@ -16,9 +17,10 @@ class ApiWebSocketToken extends ApiWebSocketBase {
 		ApiMain $main,
 		string $action,
 		private readonly ConnectTokens $tokens,
-		WikiIdentity $wiki
+		WikiIdentity $wiki,
+		Settings $settings
 	) {
-		parent::__construct( $main, $action, $wiki );
+		parent::__construct( $main, $action, $wiki, $settings );
 	}
 
 	/** @inheritDoc */

@@ -8,6 +8,7 @@ use BagOStuff;
 use EmptyBagOStuff;
 use JobQueueGroup;
 use MediaWiki\Extension\WebSocket\Relay\Delivery;
+use MediaWiki\Extension\WebSocket\TroubleLog;
 use Psr\Log\LoggerInterface;
 use Throwable;
 use Wikimedia\Timestamp\ConvertibleTimestamp;
@@ -39,8 +40,12 @@ class Backlog {
 	private const READ_CHUNKS = 50;
 	private const REQUEST_CHUNKS = 5;
 
-	/** Seconds that a job may take; the next one goes on. The same for a request that has found the relay */
-	private const RUN_SECONDS = 20;
+	/**
+	 * Seconds after which a job begins nothing more; the next one goes on. The same where jobs run at the end of page
+	 * views, and for a request that has found the relay
+	 */
+	public const RUN_SECONDS = 20;
+	public const VIEW_SECONDS = 2;
 	private const REQUEST_SECONDS = 0.5;
 
 	/** Seconds after which the right to take chunks away is free again, when its owner has died */
@@ -57,7 +62,8 @@ class Backlog {
 		private readonly BagOStuff $stash,
 		private readonly JobQueueGroup $jobs,
 		private readonly Delivery $delivery,
-		private readonly LoggerInterface $logger
+		private readonly LoggerInterface $logger,
+		private readonly TroubleLog $troubleLog
 	) {
 	}
 
@@ -73,7 +79,7 @@ class Backlog {
 	 * Keep messages until the relay takes them.
 	 *
 	 * @param string[] $envelopes The JSON of each
-	 * @return bool false: they could not be kept, and the log says why
+	 * @return bool false: not all of them could be kept, and the log says why
 	 */
 	public function add( array $envelopes ): bool {
 		try {
@@ -82,15 +88,17 @@ class Backlog {
 					. 'that keeps what it is given' );
 				return false;
 			}
+			$isKept = true;
 			foreach ( $this->chunks( $envelopes ) as $chunk ) {
-				if ( !$this->append( $chunk ) ) {
-					$this->logger->error( 'Messages got lost that should wait for the relay: $wgMainStash did not take '
-						. 'them' );
-					return false;
-				}
+				// One that is too large for the stash does not cost the others.
+				$isKept = $this->append( $chunk ) && $isKept;
+			}
+			if ( !$isKept ) {
+				$this->logger->error( 'Messages got lost that should wait for the relay: $wgMainStash did not take '
+					. 'them' );
 			}
 			$this->schedule( self::RETRY_SECONDS );
-			return true;
+			return $isKept;
 		} catch ( Throwable $e ) {
 			$this->logger->error( 'Messages may have got lost that should wait for the relay: {exception}', [
 				'exception' => $e
@@ -101,12 +109,14 @@ class Backlog {
 
 	/**
 	 * What the job does: take what waits to the relay, and come again when something is left.
+	 *
+	 * @param float $seconds After so many it begins nothing more
 	 */
-	public function run(): void {
+	public function run( float $seconds = self::RUN_SECONDS ): void {
 		$isDone = false;
 		try {
 			$lock = $this->stash->getScopedLock( $this->key( 'lock' ), 0, self::LOCK_SECONDS );
-			$isDone = $lock !== null && $this->drain( self::RUN_SECONDS, self::READ_CHUNKS, true );
+			$isDone = $lock !== null && $this->drain( $seconds, self::READ_CHUNKS, true );
 		} finally {
 			// Before the next job, which may run at once.
 			unset( $lock );
@@ -130,35 +140,38 @@ class Backlog {
 
 	/**
 	 * @param float $seconds After so many it begins nothing more
-	 * @param int $chunks Taken at once
+	 * @param int $most Chunks taken at once
 	 * @param bool $insists See RelayClient::insist()
 	 * @return bool Whether nothing is left
 	 */
-	private function drain( float $seconds, int $chunks, bool $insists ): bool {
+	private function drain( float $seconds, int $most, bool $insists ): bool {
 		$deadline = hrtime( true ) + $seconds * 1e9;
 		$sent = 0;
 		do {
 			$index = $this->index();
-			$count = min( $index['next'] - $index['first'], $chunks );
+			$count = min( $index['next'] - $index['first'], $most );
 			if ( $count <= 0 ) {
-				$this->logger->info( '{count} messages that waited for the relay are there', [ 'count' => $sent ] );
+				if ( $sent ) {
+					$this->logger->info( '{count} messages that waited for the relay are there', [ 'count' => $sent ] );
+				}
 				return true;
 			}
-			[ $envelopes, $taken ] = $this->oldest( $index, $count );
-			if ( $taken === 0 ) {
+			$chunks = $this->oldest( $index, $count );
+			if ( !$chunks ) {
 				return false;
 			}
+			$envelopes = array_merge( ...$chunks );
 			$left = $this->delivery->deliver( $envelopes, $insists );
 			$sent += count( $envelopes ) - count( $left );
 			if ( $left ) {
-				$this->keepBack( $index, $taken, $left, count( $left ) < count( $envelopes ) );
+				$this->keepBack( $index, $chunks, count( $envelopes ) - count( $left ) );
 				$this->logger->info( '{count} messages still wait for the relay, and maybe more: {answer}', [
 					'count' => count( $left ),
 					'answer' => $this->delivery->getTrouble()?->message,
 				] );
 				return false;
 			}
-			$this->advance( $index['run'], $index['first'] + $taken, 0 );
+			$this->advance( $index['run'], $index['first'] + count( $chunks ), 0 );
 		} while ( hrtime( true ) < $deadline );
 		return false;
 	}
@@ -166,25 +179,26 @@ class Backlog {
 	/**
 	 * @param array $index
 	 * @param int $count Chunks to look at
-	 * @return array{string[],int} Their messages, and how many of them are ready or will never be
+	 * @return string[][] The messages of those that are ready, or none of one that will never be
 	 */
 	private function oldest( array $index, int $count ): array {
 		$numbers = range( $index['first'], $index['first'] + $count - 1 );
 		$keys = array_map( fn ( int $number ): string => $this->chunkKey( $index['run'], $number ), $numbers );
-		$chunks = $this->stash->getMulti( $keys );
-		$envelopes = [];
+		$chunks = $this->stash->getMulti( $keys, BagOStuff::READ_LATEST );
+		$ready = [];
 		foreach ( $keys as $i => $key ) {
 			$chunk = $chunks[$key] ?? null;
 			if ( is_array( $chunk ) ) {
-				array_push( $envelopes, ...$chunk );
+				$ready[] = $chunk;
 			} elseif ( !$this->isLost( $index['run'], $numbers[$i] ) ) {
-				return [ $envelopes, $i ];
+				return $ready;
 			} else {
+				$ready[] = [];
 				$this->logger->warning( 'Messages that waited for the relay are gone: they were older than a day, or a '
 					. 'process ended while it wrote them' );
 			}
 		}
-		return [ $envelopes, $count ];
+		return $ready;
 	}
 
 	/** @return bool Whether a chunk that is not there has not been there for a while */
@@ -200,18 +214,27 @@ class Backlog {
 	}
 
 	/**
+	 * Strike out what the relay has taken, which are the first ones. Nothing that is written here is larger than what
+	 * was there: the stash may not take it.
+	 *
 	 * @param array $index
-	 * @param int $taken Chunks
-	 * @param string[] $left What the relay did not take of their messages
-	 * @param bool $isSome It took others
+	 * @param string[][] $chunks
+	 * @param int $taken Messages
 	 */
-	private function keepBack( array $index, int $taken, array $left, bool $isSome ): void {
-		$last = $index['first'] + $taken - 1;
-		if ( $isSome && $this->stash->set( $this->chunkKey( $index['run'], $last ), $left, self::LIFE_SECONDS ) ) {
-			$this->advance( $index['run'], $last, $index['tries'] + 1 );
-		} else {
-			$this->advance( $index['run'], $index['first'], $index['tries'] + 1 );
+	private function keepBack( array $index, array $chunks, int $taken ): void {
+		$first = $index['first'];
+		foreach ( $chunks as $chunk ) {
+			if ( $taken < count( $chunk ) ) {
+				break;
+			}
+			$taken -= count( $chunk );
+			$first++;
 		}
+		if ( $taken > 0 ) {
+			$rest = array_slice( $chunks[$first - $index['first']], $taken );
+			$this->stash->set( $this->chunkKey( $index['run'], $first ), $rest, self::LIFE_SECONDS );
+		}
+		$this->advance( $index['run'], $first, $index['tries'] + 1 );
 	}
 
 	private function advance( string $run, int $first, int $tries ): void {
@@ -235,15 +258,17 @@ class Backlog {
 	private function append( array $chunk ): bool {
 		$run = '';
 		$number = 0;
-		$hasRoom = true;
-		$isEntered = $this->change( static function ( array $index ) use ( &$run, &$number, &$hasRoom ) {
+		$gone = null;
+		$isEntered = $this->change( static function ( array $index ) use ( &$run, &$number, &$gone ) {
 			$run = $index['run'];
 			$number = $index['next'];
-			$hasRoom = $number - $index['first'] < self::MAX_CHUNKS;
-			return [ 'next' => $number + 1, 'first' => $index['first'] + ( $hasRoom ? 0 : 1 ) ] + $index;
+			$gone = $number - $index['first'] < self::MAX_CHUNKS ? null : $index['first'];
+			return [ 'next' => $number + 1, 'first' => $index['first'] + ( $gone === null ? 0 : 1 ) ] + $index;
 		} );
-		if ( !$hasRoom ) {
-			$this->logger->warning( 'So much waits for the relay that the oldest messages give way' );
+		if ( $isEntered && $gone !== null ) {
+			$this->stash->delete( $this->chunkKey( $run, $gone ) );
+			$this->troubleLog->error( 'Messages that waited for the relay got lost: {problem}', 'so much waits that '
+				. 'the oldest give way; see to it that the relay runs, and that jobs do' );
 		}
 		return $isEntered && $this->stash->set( $this->chunkKey( $run, $number ), $chunk, self::LIFE_SECONDS );
 	}
@@ -262,7 +287,8 @@ class Backlog {
 	}
 
 	private function index(): array {
-		return $this->indexOf( $this->stash->get( $this->key( 'index' ) ) );
+		// Of replicas one may not know yet what another process has put there.
+		return $this->indexOf( $this->stash->get( $this->key( 'index' ), BagOStuff::READ_LATEST ) );
 	}
 
 	/**

@@ -25,7 +25,8 @@ class PublishJob extends Job implements GenericParameterJob {
 		// MediaWiki 1.39 makes jobs without services.
 		/** @var Backlog $backlog */
 		$backlog = MediaWikiServices::getInstance()->getService( 'WebSocket.Backlog' );
-		$backlog->run();
+		// After a page view somebody may be waiting for the next answer of this process.
+		$backlog->run( MW_ENTRY_POINT === 'cli' ? Backlog::RUN_SECONDS : Backlog::VIEW_SECONDS );
 		// It has queued the next one itself: the queue's own way to repeat jobs may take an hour, and gives up.
 		return true;
 	}

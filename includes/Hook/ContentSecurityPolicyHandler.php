@@ -20,10 +20,11 @@ class ContentSecurityPolicyHandler implements ContentSecurityPolicyDirectivesHoo
 
 	/** @inheritDoc */
 	public function onContentSecurityPolicyDirectives( &$directives, $policyConfig, $mode ) {
-		if ( $this->clientConfig->getProblem() !== null ) {
+		$sockets = $this->clientConfig->getSocketSources();
+		// Pages that poll need nothing but the wiki's API, which others need too.
+		if ( !$sockets || $this->clientConfig->getProblem() !== null ) {
 			return;
 		}
-		$sockets = $this->clientConfig->getSocketSources();
 		// Where a network lets no WebSocket through, the same address is asked over HTTP.
 		$fallbacks = preg_replace( '/^ws/', 'http', $sockets );
 		$this->add( $directives, [ 'connect-src', 'default-src' ], [ ...$sockets, ...$fallbacks ] );

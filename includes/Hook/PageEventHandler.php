@@ -75,6 +75,8 @@ class PageEventHandler implements
 		ManualLogEntry $logEntry,
 		int $archivedRevisionCount
 	) {
+		// Its history is for few to read now.
+		$this->events->forgetPage( $pageID );
 		// Who suppresses a page, and why, is for few to know.
 		if ( !$this->restrictedLogs->isRestricted( $logEntry->getType() ) ) {
 			$this->events->publishPageEvent( $pageID, [

@@ -49,6 +49,11 @@ class RecentChangeHandler implements RecentChange_saveHook {
 		$title = $page ? $this->titleFormatter->getPrefixedDBkey( $page ) : null;
 		$pageId = (int)$get( 'rc_cur_id' );
 		$logAction = (string)$get( 'rc_log_action' );
+		if ( $logType === 'delete' && $logAction === 'event' ) {
+			// Something of log entries has been hidden; of which, and of what pages they tell, is not said here.
+			$this->events->forgetPage( null );
+			$this->events->forgetChanges();
+		}
 		$common = [
 			'user' => $this->hiddenNames->publicName( $recentChange->getPerformerIdentity() ),
 			'time' => wfTimestamp( TS_ISO_8601, $get( 'rc_timestamp' ) ),

@@ -48,6 +48,10 @@ class VisibilityHandler implements ArticleRevisionVisibilitySetHook, BlockIpComp
 		$hidden = $bits & RevisionRecord::DELETED_RESTRICTED
 			? self::FIELDS
 			: array_filter( self::FIELDS, static fn ( $field ) => $bits & $field );
+		if ( $hidden ) {
+			$this->events->forgetPage( $title->getArticleID() );
+			$this->events->forgetChanges();
+		}
 		$this->publish( $title->getArticleID(), $title, array_keys( $visibilityChangeMap ), array_keys( $hidden ) );
 	}
 
@@ -61,6 +65,8 @@ class VisibilityHandler implements ArticleRevisionVisibilitySetHook, BlockIpComp
 		if ( !$block->getHideName() || !$target || !$target->isRegistered() ) {
 			return;
 		}
+		$this->events->forgetPage( null );
+		$this->events->forgetChanges();
 		$pages = [];
 		foreach ( $this->recentRevisions( $target ) as $row ) {
 			$pages[(int)$row->rc_cur_id]['title'] = new TitleValue( (int)$row->rc_namespace, $row->rc_title );

@@ -4,10 +4,12 @@ declare( strict_types = 1 );
 
 namespace MediaWiki\Extension\WebSocket\Polling;
 
+use Closure;
 use MediaWiki\Extension\WebSocket\Envelope;
 use MediaWiki\Extension\WebSocket\TroubleLog;
 use MediaWiki\Extension\WebSocket\Types\TypeRegistry;
 use stdClass;
+use Throwable;
 use Wikimedia\Rdbms\DBQueryError;
 use Wikimedia\Rdbms\IDatabase;
 use Wikimedia\Rdbms\ILBFactory;
@@ -54,11 +56,28 @@ class Outbox {
 	 * @param Envelope[] $envelopes From the wiki
 	 */
 	public function add( array $envelopes ): void {
+		$problem = null;
 		foreach ( $envelopes as $envelope ) {
-			$isOwn = $envelope->from === null || $envelope->actor === null
-				|| $this->clientIds->claim( $envelope->from, $envelope->actor );
-			$this->insert( $envelope, [ 'wiki' => true ], $isOwn ? $envelope->from : null );
+			try {
+				$this->addOne( $envelope );
+			} catch ( Throwable $e ) {
+				// One that the database does not take, because of its size maybe, does not cost the others.
+				$problem ??= $e;
+			}
 		}
+		if ( $problem ) {
+			throw $problem;
+		}
+	}
+
+	private function addOne( Envelope $envelope ): void {
+		if ( $envelope->forgets ) {
+			$this->inTransaction( fn ( IDatabase $dbw ) => $this->forget( $dbw, $envelope->type ) );
+			return;
+		}
+		$isOwn = $envelope->from === null || $envelope->actor === null
+			|| $this->clientIds->claim( $envelope->from, $envelope->actor );
+		$this->insert( $envelope, [ 'wiki' => true ], $isOwn ? $envelope->from : null );
 	}
 
 	/**
@@ -76,8 +95,7 @@ class Outbox {
 			. ( $rest ? ',' . substr( json_encode( $rest, $flags ), 1 ) : '}' );
 		$now = ConvertibleTimestamp::time();
 		$kept = max( self::KEPT_SECONDS, $this->types->historySeconds( $envelope->type ) );
-		$dbw = $this->lbFactory->getMainLB()->getConnection( DB_PRIMARY );
-		try {
+		$this->inTransaction( function ( IDatabase $dbw ) use ( $envelope, $from, $frame, $now, $kept ) {
 			$dbw->insert( self::TABLE, [
 				'wo_type' => $envelope->type,
 				'wo_timestamp' => $dbw->timestamp( $now ),
@@ -89,16 +107,58 @@ class Outbox {
 			if ( mt_rand( 1, self::PRUNE_CHANCE ) === 1 ) {
 				$this->prune();
 			}
-			if ( !$this->lbFactory->hasTransactionRound() && !$dbw->explicitTrxActive() ) {
-				// At the end of a process nobody else does.
+		} );
+	}
+
+	/**
+	 * Change the table. Where nobody has begun anything that is not finished, that is committed at once: at the end of
+	 * a process nobody else does. What others have begun is theirs to commit, and this with it.
+	 *
+	 * @param Closure(IDatabase):void $change
+	 */
+	private function inTransaction( Closure $change ): void {
+		$dbw = $this->lbFactory->getMainLB()->getConnection( DB_PRIMARY );
+		$isOwn = !$this->lbFactory->hasTransactionRound() && !$dbw->explicitTrxActive()
+			&& !$this->lbFactory->hasPrimaryChanges();
+		try {
+			$change( $dbw );
+			if ( $isOwn ) {
 				$this->lbFactory->commitPrimaryChanges( __METHOD__ );
 			}
 		} catch ( DBQueryError $e ) {
+			if ( $isOwn ) {
+				$this->lbFactory->rollbackPrimaryChanges( __METHOD__ );
+			}
 			$this->troubleLog->error( 'Pages that poll are not told anything: {problem}', 'the database says "'
 				. mb_strcut( $e->error ?? $e->getMessage(), 0, 200 ) . '"; run maintenance/update.php, which makes the '
 				. 'table ' . self::TABLE );
 			throw $e;
 		}
+	}
+
+	/**
+	 * Nobody gets the messages any more that are there. Their rows stay, so that pages can be told that something is
+	 * gone.
+	 *
+	 * @param IDatabase $dbw
+	 * @param string $type See Envelope::$forgets
+	 */
+	private function forget( IDatabase $dbw, string $type ): void {
+		$isType = str_ends_with( $type, '*' )
+			? 'wo_type' . $dbw->buildLike( substr( $type, 0, -1 ), $dbw->anyString() )
+			: [ 'wo_type' => $type ];
+		do {
+			$ids = $dbw->selectFieldValues(
+				self::TABLE,
+				'wo_id',
+				[ ...(array)$isType, "wo_frame != ''" ],
+				__METHOD__,
+				[ 'LIMIT' => self::PRUNE_ROWS ]
+			);
+			if ( $ids ) {
+				$dbw->update( self::TABLE, [ 'wo_frame' => '' ], [ 'wo_id' => $ids ], __METHOD__ );
+			}
+		} while ( count( $ids ) === self::PRUNE_ROWS );
 	}
 
 	/**
@@ -134,30 +194,71 @@ class Outbox {
 		$fields = [ 'wo_id', 'wo_timestamp' ];
 		$oldest = $db->selectRow( self::TABLE, $fields, [], __METHOD__, [ 'ORDER BY' => 'wo_id' ] ) ?: null;
 		$newest = (int)$db->selectField( self::TABLE, 'MAX(wo_id)', [], __METHOD__ );
+		$known = $this->newestKnown( $wanted, $newest );
 		$missed = [];
 		$offsets = [];
+		$times = [];
 		foreach ( $wanted as $type => $since ) {
 			$type = (string)$type;
 			$offsets[$type] = $newest;
-			if ( !$this->isKept( $type, $since, $oldest, $newest ) ) {
+			if ( (int)$since->offset > $known || !$this->isKept( $type, $since, $oldest, $newest ) ) {
 				$missed[] = $type;
 			} elseif ( $since->offset !== null ) {
 				$offsets[$type] = $since->offset;
 			} elseif ( $since->time !== null ) {
-				$offsets[$type] = $this->offsetBefore( $db, $since->time );
+				$times[$type] = $since->time;
 			}
 		}
-		$settled = $this->offsetBefore( $db, $now - self::SETTLED_SECONDS );
-		[ $messages, $cutOff ] = $this->messages( $this->rows( $db, $offsets ), $offsets, $client, $user );
+		if ( $times ) {
+			// One question for all of them.
+			$offsets = array_fill_keys( array_keys( $times ), $this->offsetBefore( $db, min( $times ) ) ) + $offsets;
+		}
+		// A replica that is behind shows late what is late.
+		$settledTime = $now - self::SETTLED_SECONDS - (int)ceil( (float)$db->getSessionLagStatus()['lag'] );
+		$settled = $this->offsetBefore( $db, $settledTime );
+		$rows = $this->rows( $db, $offsets );
+		$there = [];
+		foreach ( $rows as $row ) {
+			if ( (int)$row->wo_id <= $offsets[$row->wo_type]
+				|| $this->time( $row->wo_timestamp ) < ( $times[$row->wo_type] ?? 0 ) ) {
+				continue;
+			}
+			// What was forgotten, or should have been deleted, is not there for anybody.
+			if ( (int)$row->bytes === 0 || $this->time( $row->wo_expiry ) < $now ) {
+				$missed[] = (string)$row->wo_type;
+			} else {
+				$there[] = $row;
+			}
+		}
+		[ $messages, $cutOff ] = $this->messages( $db, $there, $client, $user );
+		$cutOff ??= count( $rows ) === self::MAX_MESSAGES ? end( $rows ) : null;
 		$isCut = $cutOff !== null && (int)$cutOff->wo_id < $settled;
 		return new News(
 			$messages,
-			$missed,
+			array_values( array_unique( $missed ) ),
 			$isCut ? (int)$cutOff->wo_id : $settled,
-			$isCut ? (int)wfTimestamp( TS_UNIX, $cutOff->wo_timestamp ) : $now - self::SETTLED_SECONDS,
+			$isCut ? $this->time( $cutOff->wo_timestamp ) : $settledTime,
 			$newest,
 			$isCut
 		);
+	}
+
+	/** @return int Unix time */
+	private function time( string $timestamp ): int {
+		return (int)wfTimestamp( TS_UNIX, $timestamp );
+	}
+
+	/**
+	 * @param array<string,Since> $wanted By type
+	 * @param int $newest Offset of the newest message that the replica knows
+	 * @return int The same of the primary, if a page knows of a newer one: the table may be another one
+	 */
+	private function newestKnown( array $wanted, int $newest ): int {
+		if ( !array_filter( $wanted, static fn ( Since $since ): bool => (int)$since->offset > $newest ) ) {
+			return $newest;
+		}
+		$dbw = $this->lbFactory->getMainLB()->getConnection( DB_PRIMARY );
+		return (int)$dbw->selectField( self::TABLE, 'MAX(wo_id)', [], __METHOD__ );
 	}
 
 	/**
@@ -173,7 +274,7 @@ class Outbox {
 		if ( $since->offset === null ) {
 			// Before the oldest message of all there may have been others.
 			return $since->time === null || ( $isRecent && $oldest !== null
-				&& (int)wfTimestamp( TS_UNIX, $oldest->wo_timestamp ) <= $since->time );
+				&& $this->time( $oldest->wo_timestamp ) <= $since->time );
 		}
 		return $since->offset >= $newest - self::MAX_ROWS
 			&& ( $isRecent || $since->offset + 1 >= ( $oldest ? (int)$oldest->wo_id : 1 ) );
@@ -197,11 +298,12 @@ class Outbox {
 	/**
 	 * @param IDatabase $db
 	 * @param array<string,int> $offsets By type
-	 * @return stdClass[] By offset, MAX_MESSAGES at most
+	 * @return stdClass[] By offset, MAX_MESSAGES at most, without the messages themselves: these may be large
 	 */
 	private function rows( IDatabase $db, array $offsets ): array {
 		return !$offsets ? [] : iterator_to_array( $db->newSelectQueryBuilder()
-			->select( [ 'wo_id', 'wo_type', 'wo_timestamp', 'wo_from', 'wo_to', 'wo_frame' ] )
+			->select( [ 'wo_id', 'wo_type', 'wo_timestamp', 'wo_expiry', 'wo_from', 'wo_to' ] )
+			->select( [ 'bytes' => 'LENGTH(wo_frame)' ] )
 			->from( self::TABLE )
 			->where( [
 				'wo_type' => array_map( 'strval', array_keys( $offsets ) ),
@@ -214,32 +316,47 @@ class Outbox {
 	}
 
 	/**
+	 * @param IDatabase $db
 	 * @param stdClass[] $rows
-	 * @param array<string,int> $offsets By type
 	 * @param string $client
 	 * @param string $user
-	 * @return array{array[],?stdClass} Messages for that page, and the last row, if there may be more behind it
+	 * @return array{array[],?stdClass} Messages for that page, and the last row that there was room for, if they are
+	 *   too many
 	 */
-	private function messages( array $rows, array $offsets, string $client, string $user ): array {
-		$messages = [];
+	private function messages( IDatabase $db, array $rows, string $client, string $user ): array {
+		$isOwner = null;
+		$ids = [];
 		$bytes = 0;
+		$full = null;
 		foreach ( $rows as $row ) {
-			if ( (int)$row->wo_id > $offsets[$row->wo_type] && $this->isFor( $row, $client, $user ) ) {
-				$messages[] = [ 'offset' => (int)$row->wo_id, 'data' => $row->wo_frame ];
-				$bytes += strlen( $row->wo_frame );
-				if ( $bytes > self::MAX_BYTES ) {
-					return [ $messages, $row ];
-				}
+			// The rules of a relay: nobody gets the own message, and one with recipients is for these only.
+			$isOwn = $client !== '' && $row->wo_from === $client;
+			$to = explode( ',', (string)$row->wo_to );
+			$isFor = $to === [ '' ] || ( in_array( $client, $to, true )
+				&& ( $isOwner ??= $this->clientIds->isFor( $client, $user ) ) );
+			if ( $isOwn || !$isFor ) {
+				continue;
+			}
+			$ids[] = (int)$row->wo_id;
+			$bytes += (int)$row->bytes;
+			if ( $bytes > self::MAX_BYTES ) {
+				$full = $row;
+				break;
 			}
 		}
-		return [ $messages, count( $rows ) === self::MAX_MESSAGES ? end( $rows ) : null ];
-	}
-
-	/** The rules of a relay: nobody gets the own message, and one with recipients is for these only. */
-	private function isFor( stdClass $row, string $client, string $user ): bool {
-		$to = (string)$row->wo_to;
-		return ( $client === '' || $row->wo_from !== $client )
-			&& ( $to === '' || ( in_array( $client, explode( ',', $to ), true )
-				&& $this->clientIds->isFor( $client, $user ) ) );
+		$messages = [];
+		foreach ( $ids ? $db->newSelectQueryBuilder()
+			->select( [ 'wo_id', 'wo_frame' ] )
+			->from( self::TABLE )
+			->where( [ 'wo_id' => $ids ] )
+			->orderBy( 'wo_id' )
+			->caller( __METHOD__ )
+			->fetchResultSet() : [] as $row ) {
+			// It may have been forgotten just now.
+			if ( $row->wo_frame !== '' ) {
+				$messages[] = [ 'offset' => (int)$row->wo_id, 'data' => $row->wo_frame ];
+			}
+		}
+		return [ $messages, $full ];
 	}
 }

@@ -11,6 +11,9 @@ class Since {
 	/** What a page sends that wants nothing from before */
 	public const NOTHING = '-';
 
+	/** The last second of the year 9999: databases know none after it */
+	private const LAST_SECOND = 253402300799;
+
 	/**
 	 * @param int|null $offset null: unknown
 	 * @param int|null $time Unix time at which that was the latest, or that the page shows the state of; null: unknown
@@ -29,7 +32,8 @@ class Since {
 		if ( $text === self::NOTHING ) {
 			return new self( null, null );
 		}
-		if ( !preg_match( '/^(\d{1,15})?:(\d{1,12})?$/D', $text, $match, PREG_UNMATCHED_AS_NULL ) || $text === ':' ) {
+		if ( !preg_match( '/^(\d{1,15})?:(\d{1,12})?$/D', $text, $match, PREG_UNMATCHED_AS_NULL ) || $text === ':'
+			|| (int)( $match[2] ?? 0 ) > self::LAST_SECOND ) {
 			return null;
 		}
 		$number = static fn ( ?string $digits ): ?int => $digits === null ? null : (int)$digits;

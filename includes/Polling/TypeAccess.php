@@ -52,7 +52,8 @@ class TypeAccess {
 		$match = $this->types->match( $type );
 		$send = $match?->declaration?->send ?? Declaration::SEND_ANYONE;
 		return $this->typeRefusal( $type, $match ) ?? match ( true ) {
-			$send === Declaration::SEND_WIKI || str_starts_with( $match?->name ?? '', '@' ) =>
+			// With the id of whatever wiki.
+			$send === Declaration::SEND_WIKI || preg_match( '/^[^:]*:@/', $type ) =>
 				$this->forbidden( 'only the wiki itself sends this type' ),
 			$send === Declaration::SEND_ANYONE => null,
 			$send === Declaration::SEND_USER => $authority->getUser()->isRegistered()

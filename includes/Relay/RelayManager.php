@@ -110,12 +110,14 @@ class RelayManager {
 
 	private function reportSettings(): void {
 		$problems = $this->settings->errors;
-		if ( $this->wiki->problem !== null ) {
+		// Pages that poll need no key.
+		if ( $this->wiki->problem !== null && !$this->settings->polling ) {
 			$problems[] = $this->wiki->problem;
 		}
 		if ( $problems ) {
 			$this->log->error(
-				'LocalSettings.php: {problem}. Until that is mended no relay is started.',
+				'LocalSettings.php: {problem}.'
+					. ( $this->settings->polling ? '' : ' Until that is mended no relay is started.' ),
 				implode( '; ', $problems )
 			);
 		}

@@ -4,6 +4,7 @@ declare( strict_types = 1 );
 
 namespace MediaWiki\Extension\WebSocket\Rest;
 
+use MediaWiki\Extension\WebSocket\Settings;
 use MediaWiki\Extension\WebSocket\SubscriptionTokens;
 use MediaWiki\Extension\WebSocket\WikiIdentity;
 use Wikimedia\ParamValidator\ParamValidator;
@@ -14,9 +15,10 @@ use Wikimedia\ParamValidator\ParamValidator;
 class SubscribeHandler extends TokensHandler {
 	public function __construct(
 		private readonly SubscriptionTokens $tokens,
-		WikiIdentity $wiki
+		WikiIdentity $wiki,
+		Settings $settings
 	) {
-		parent::__construct( $wiki );
+		parent::__construct( $wiki, $settings );
 	}
 
 	/** @inheritDoc */

@@ -5,6 +5,7 @@ declare( strict_types = 1 );
 namespace MediaWiki\Extension\WebSocket\Rest;
 
 use MediaWiki\Extension\WebSocket\ConnectTokens;
+use MediaWiki\Extension\WebSocket\Settings;
 use MediaWiki\Extension\WebSocket\WikiIdentity;
 use MediaWiki\Rest\LocalizedHttpException;
 use Wikimedia\Message\MessageValue;
@@ -15,9 +16,10 @@ use Wikimedia\Message\MessageValue;
 class TokenHandler extends TokensHandler {
 	public function __construct(
 		private readonly ConnectTokens $tokens,
-		WikiIdentity $wiki
+		WikiIdentity $wiki,
+		Settings $settings
 	) {
-		parent::__construct( $wiki );
+		parent::__construct( $wiki, $settings );
 	}
 
 	/** @inheritDoc */

@@ -4,6 +4,7 @@ declare( strict_types = 1 );
 
 namespace MediaWiki\Extension\WebSocket\Rest;
 
+use MediaWiki\Extension\WebSocket\Settings;
 use MediaWiki\Extension\WebSocket\WikiIdentity;
 use MediaWiki\Rest\LocalizedHttpException;
 use MediaWiki\Rest\Response;
@@ -18,11 +19,17 @@ use Wikimedia\Message\MessageValue;
  * $wgRestAllowCrossOriginCookieAuth say so.
  */
 abstract class TokensHandler extends SimpleHandler {
-	public function __construct( protected readonly WikiIdentity $wiki ) {
+	public function __construct(
+		protected readonly WikiIdentity $wiki,
+		private readonly Settings $settings
+	) {
 	}
 
 	/** @return Response */
 	public function run(): Response {
+		if ( $this->settings->polling ) {
+			throw new LocalizedHttpException( new MessageValue( 'apierror-websocket-polling' ), 404 );
+		}
 		if ( $this->wiki->key === null ) {
 			throw new LocalizedHttpException( new MessageValue( 'apierror-websocket-nokey' ), 500 );
 		}

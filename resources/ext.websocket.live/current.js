@@ -4,8 +4,11 @@
 
 // Revisions that are asked for, as many as the API gives anybody.
 const REVISIONS = 50;
-// All readers of a page hear at the same moment that they have missed something, in ms.
-const SPREAD = 2000;
+// After an outage all readers of a wiki hear at the same moment that they have missed something, in ms; and one who has just opened the page.
+const SPREAD = 30000;
+const ALONE = 2000;
+// When the wiki does not answer it is asked so often again.
+const RETRIES = 1;
 
 /**
  * @param {{page: number, name: string}} shown id and name of the page
@@ -31,13 +34,13 @@ export function question( { page, name } ) {
 /**
  * @param {Object} answer of the API
  * @param {{page: number, name: string, revision: number}} shown
- * @return {Object[]} events as the wiki would have told them, in order
+ * @return {Object[]|null} events as the wiki would have told them, in order; null when it does not say
  */
 export function events( answer, { page, name, revision } ) {
 	const { pages, logevents } = answer.query || {};
 	const found = ( pages || [] )[ 0 ];
 	if ( !found ) {
-		return [];
+		return null;
 	}
 	if ( found.missing ) {
 		const log = ( logevents || [] )[ 0 ] || {};
@@ -64,23 +67,31 @@ export function events( answer, { page, name, revision } ) {
  * @param {function(Object): Promise<Object>} env.get asks the wiki's API
  * @param {function(Object[])} env.tell takes the events
  * @param {function(Function, number)} env.after runs a function after so many ms
+ * @param {function(Function)} env.look runs a function when somebody looks at the page
+ * @param {function(): boolean} env.alone whether this page has not been connected yet, so that nothing has happened to all at once
  * @param {function(): number} env.random from 0 to 1
  * @return {function()} to be called when something was missed
  */
-export function catchUp( { shown, get, tell, after, random } ) {
+export function catchUp( { shown, get, tell, after, look, alone, random } ) {
 	let waiting = false;
-	return () => {
+	const begin = ( tries ) => {
 		if ( waiting ) {
 			return;
 		}
 		waiting = true;
-		after( () => {
+		after( () => look( () => {
 			waiting = false;
-			get( question( shown ) ).then(
-				( answer ) => tell( events( answer, shown ) ),
-				// The wiki does not answer either; what comes next is told as always.
-				() => {}
-			);
-		}, random() * SPREAD );
+			get( question( shown ) ).then( ( answer ) => {
+				const told = events( answer, shown );
+				if ( told ) {
+					tell( told );
+				}
+			}, () => {
+				if ( tries ) {
+					begin( tries - 1 );
+				}
+			} );
+		} ), random() * ( alone() ? ALONE : SPREAD ) );
 	};
+	return () => begin( RETRIES );
 }

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { catchUp, events, question } from './current.js';
-import { isSame, nothing, say, take } from './news.js';
+import { isSame, nothing, renew, say, take } from './news.js';
 
 const shown = { page: 7, name: 'Talk:Some_page', revision: 10 };
 const revision = ( revid, user ) => ( { revid, parentid: revid - 1, user, timestamp: 'T' + revid } );
 const page = ( members ) => ( { query: { pages: [ Object.assign( { pageid: 7, title: 'Talk:Some page' }, members ) ], logevents: [] } } );
 const bar = ( answer, user ) => {
 	const reader = { revision: 10, user: user || null, time: 0 };
-	const news = events( answer, shown ).reduce( ( old, event ) => take( old, event, reader ), nothing() );
+	const news = ( events( answer, shown ) || [] ).reduce( ( old, event ) => take( old, event, reader ), nothing() );
 	return news.event && say( news, ( time ) => time );
 };
 
@@ -20,8 +20,8 @@ test( 'one question', () => {
 test( 'a page that is as it was says nothing', () => {
 	assert.equal( bar( page( { revisions: [ revision( 10, 'Ann' ), revision( 9, 'Bob' ) ] } ) ), null );
 	assert.equal( bar( page( {} ) ), null );
-	assert.equal( bar( {} ), null );
-	assert.equal( bar( { error: { code: 'readonly' } } ), null );
+	assert.equal( events( {}, shown ), null, 'it does not say' );
+	assert.equal( events( { error: { code: 'readonly' } }, shown ), null );
 } );
 
 test( 'one edit, several edits, who and when', () => {
@@ -56,34 +56,104 @@ test( 'moved, and edited before', () => {
 	assert.deepEqual( bar( page( { title: 'Talk:New name', revisions: [ revision( 10, 'Ann' ) ] } ) ).params, [ 'Talk:New name' ] );
 } );
 
-test( 'what is missed twice within a moment is asked for once, each reader at another time', async () => {
-	const waits = [];
-	const told = [];
-	let asked = 0;
-	const missed = catchUp( {
+/**
+ * @param {function(number): *} answer the wiki's, to each question
+ * @return {Object}
+ */
+function gaps( answer ) {
+	const p = { waits: [], told: [], asked: 0, hidden: false, alone: false };
+	p.missed = catchUp( {
 		shown,
 		get: () => {
-			asked++;
-			return asked === 2 ? Promise.reject( new Error( 'no answer' ) ) : Promise.resolve( page( { revisions: [ revision( 11, 'Ann' ) ] } ) );
+			const found = answer( ++p.asked );
+			return found ? Promise.resolve( found ) : Promise.reject( new Error( 'no answer' ) );
 		},
-		tell: ( list ) => told.push( ...list ),
-		after: ( run, ms ) => waits.push( [ run, ms ] ),
+		tell: ( list ) => p.told.push( ...list.map( ( { event, rev } ) => event + rev ) ),
+		after: ( run, ms ) => p.waits.push( [ run, ms ] ),
+		look: ( run ) => {
+			p.looked = run;
+			if ( !p.hidden ) {
+				run();
+			}
+		},
+		alone: () => p.alone,
 		random: () => 0.75
 	} );
-	missed();
-	missed();
-	assert.deepEqual( [ waits.length, asked, waits[ 0 ][ 1 ] ], [ 1, 0, 1500 ] );
-	waits.shift()[ 0 ]();
+	p.pass = async () => {
+		p.waits.shift()[ 0 ]();
+		await null;
+		await null;
+	};
+	return p;
+}
+
+const changed = () => page( { revisions: [ revision( 11, 'Ann' ) ] } );
+
+test( 'what is missed twice within a moment is asked for once, each reader at another time', async () => {
+	const p = gaps( changed );
+	p.missed();
+	p.missed();
+	assert.deepEqual( [ p.waits.length, p.asked, p.waits[ 0 ][ 1 ] ], [ 1, 0, 22500 ] );
+	await p.pass();
+	assert.deepEqual( [ p.asked, p.told ], [ 1, [ 'edit11' ] ] );
+	p.alone = true;
+	p.missed();
+	assert.equal( p.waits[ 0 ][ 1 ], 1500 );
+	await p.pass();
+	assert.equal( p.asked, 2 );
+} );
+
+test( 'a wiki that does not answer is asked once more', async () => {
+	const p = gaps( ( n ) => n === 2 && changed() );
+	p.missed();
+	await p.pass();
+	assert.deepEqual( p.told, [] );
+	await p.pass();
+	assert.deepEqual( p.told, [ 'edit11' ] );
+	p.missed();
+	await p.pass();
+	await p.pass();
+	assert.deepEqual( [ p.asked, p.waits ], [ 4, [] ] );
+	p.missed();
+	assert.equal( p.waits.length, 1 );
+} );
+
+test( 'an answer that says nothing changes nothing', async () => {
+	const p = gaps( () => ( {} ) );
+	p.told.push = () => assert.fail( 'told' );
+	p.missed();
+	await p.pass();
+	assert.equal( p.asked, 1 );
+} );
+
+test( 'nobody looks at the page: it asks when somebody does', async () => {
+	const p = gaps( changed );
+	p.hidden = true;
+	p.missed();
+	await p.pass();
+	p.missed();
+	assert.deepEqual( [ p.asked, p.waits ], [ 0, [] ] );
+	p.looked();
 	await null;
 	await null;
-	assert.deepEqual( [ asked, told.map( ( { event, rev } ) => [ event, rev ] ) ], [ 1, [ [ 'edit', 11 ] ] ] );
-	missed(); // the wiki does not answer
-	waits.shift()[ 0 ]();
-	await null;
-	await null;
-	missed();
-	waits.shift()[ 0 ]();
-	assert.deepEqual( [ asked, told.length ], [ 3, 1 ] );
+	assert.deepEqual( [ p.asked, p.told ], [ 1, [ 'edit11' ] ] );
+} );
+
+test( 'what the wiki says of a page that the bar tells of already', () => {
+	const reader = { revision: 10, user: null, time: 0 };
+	const take1 = ( ...list ) => list.reduce( ( old, event ) => take( old, event, reader ), nothing() );
+	const edit = { event: 'edit', rev: 11, user: 'Libellous name', time: 'T11' };
+	const shownNews = take1( edit );
+	const fetch = ( answer ) => take1( ...events( answer, shown ) );
+	assert.equal( renew( shownNews, fetch( page( { revisions: [ revision( 11, 'Libellous name' ) ] } ) ) ), null );
+	const hidden = renew( shownNews, fetch( page( { revisions: [ Object.assign( revision( 11 ), { userhidden: true } ) ] } ) ) );
+	assert.equal( hidden.reworded, true );
+	assert.equal( say( hidden.news, ( time ) => time ).key, 'websocket-live-edited-nameless' );
+	assert.deepEqual( renew( shownNews, fetch( page( { revisions: [ revision( 12, 'Ann' ) ] } ) ) ).reworded, false );
+	const same = page( { revisions: [ revision( 10, 'Bob' ) ] } );
+	assert.deepEqual( renew( take1( { event: 'delete', user: 'Ann', time: 'D' } ), fetch( same ) ), { news: nothing(), reworded: false } );
+	assert.equal( renew( nothing(), fetch( same ) ), null );
+	assert.equal( renew( take1( { event: 'restore', rev: 10, user: 'Ann', time: 'R' } ), fetch( same ) ), null );
 } );
 
 test( 'the same state told in another way', () => {

@@ -3,7 +3,7 @@
  */
 import { Bar } from './bar.js';
 import { catchUp } from './current.js';
-import { clock, isSame, nothing, say, take, wanted } from './news.js';
+import { clock, nothing, renew, say, take, wanted } from './news.js';
 
 // Seconds by which the database that the wiki made the page from may have been behind. What the page shows already is told by its revision.
 const MARGIN = 60;
@@ -30,6 +30,7 @@ function start() {
 
 	const reader = { revision, user: config( 'wgUserName' ), time: made };
 	let news = nothing();
+	let wasConnected = false;
 
 	function show( next, isReworded ) {
 		news = next;
@@ -60,20 +61,34 @@ function start() {
 	const missed = catchUp( {
 		shown: { page, name, revision },
 		get: ( params ) => mw.loader.using( 'mediawiki.api' ).then( () => new mw.Api().get( params ) ),
-		// All that has happened is among it. Whoever has dismissed the bar is not told the same again.
+		// All that has happened is among it.
 		tell( events ) {
-			const next = events.reduce( ( before, event ) => take( before, event, reader ), nothing() );
-			if ( next.event && !isSame( next, news ) ) {
-				show( next );
+			const change = renew( news, events.reduce( ( before, event ) => take( before, event, reader ), nothing() ) );
+			if ( change ) {
+				show( change.news, change.reworded );
 			}
 		},
 		after: setTimeout,
+		look( run ) {
+			const looked = () => {
+				if ( !document.hidden ) {
+					document.removeEventListener( 'visibilitychange', looked );
+					run();
+				}
+			};
+			document.addEventListener( 'visibilitychange', looked );
+			looked();
+		},
+		alone: () => !wasConnected,
 		random: Math.random
 	} );
 	window.webSocket.missed( ( which ) => {
 		if ( which === type ) {
 			missed();
 		}
+	} );
+	window.webSocket.connected( () => {
+		wasConnected = true;
 	} );
 	window.webSocket.subscribe( type, ( data ) => {
 		// Only the wiki sends these; a relay that is open to everybody may not know.

@@ -83,6 +83,26 @@ export function isSame( a, b ) {
 }
 
 /**
+ * Go on from what the wiki has answered, where something may have been missed.
+ *
+ * @param {News} news so far
+ * @param {News} next the same, made from the answer alone
+ * @return {{news: News, reworded: boolean}|null} what to show, or to say in other words; null: nothing else. Whoever has dismissed the bar is not told the
+ *  same again.
+ */
+export function renew( news, next ) {
+	if ( !next.event ) {
+		// A page that was deleted is back, as it was.
+		return news.event && news.event.event === 'delete' ? { news: next, reworded: false } : null;
+	}
+	if ( !isSame( news, next ) ) {
+		return { news: next, reworded: false };
+	}
+	// A name that was hidden meanwhile is to go.
+	return ( next.event.user || '' ) === ( news.event.user || '' ) ? null : { news: next, reworded: true };
+}
+
+/**
  * Say it.
  *
  * @param {News} news with an event

@@ -11,6 +11,8 @@ const LONGEST = 300000;
 const DOUBLINGS = 8;
 // How often a message is sent again of which nobody knows whether it arrived.
 const RESENDS = 4;
+// The least of what one more time to send it waits, in seconds. The wiki keeps others out for 30 s while it may still be sending it.
+const RESEND_WAIT = 6;
 // Answers of the API that stay the same until the page is loaded anew.
 const FINAL = [ 'nopolling', 'readapidenied', 'badvalue', 'unknown_action' ];
 // MediaWiki's API reads values as separated by it when they begin with it. The usual "|" may be part of a type, which this cannot.
@@ -211,7 +213,8 @@ export class Poller {
 	}
 
 	take( types, answer ) {
-		// The page is to hear of a connection before it hears what came through it.
+		// A page that hears of a connection knows what it has missed, and hears then what came through it.
+		answer.missed.forEach( ( type ) => this.env.receive( { op: 'missed', type } ) );
 		this.connected( answer.user );
 		answer.refused.forEach( ( { type, code, message } ) => {
 			this.types.delete( type );
@@ -222,10 +225,10 @@ export class Poller {
 			if ( missed.has( type ) || wanted.fresh && wanted.offset === null && wanted.time === null ) {
 				wanted.floor = answer.newest;
 				wanted.offset = answer.offset;
+				wanted.seen.clear(); // the wiki may count anew
 			}
 			wanted.fresh = false;
 		} );
-		missed.forEach( ( type ) => this.env.receive( { op: 'missed', type } ) );
 		answer.messages.forEach( ( { offset, data } ) => this.deliver( offset, JSON.parse( data ) ) );
 		types.forEach( ( wanted, type ) => {
 			wanted.offset = Math.max( wanted.offset || 0, answer.offset );
@@ -275,7 +278,7 @@ export class Poller {
 			// The key keeps it from counting twice.
 			if ( error.code === 'http' && tries < RESENDS ) {
 				return new Promise( ( resolve ) => {
-					setTimeout( () => resolve( once( tries + 1 ) ), this.interval * 1000 * tries );
+					setTimeout( () => resolve( once( tries + 1 ) ), Math.max( this.interval, RESEND_WAIT ) * 1000 * tries );
 				} );
 			}
 			this.env.receive( {

@@ -115,6 +115,50 @@ test( 'a gap is told', async () => {
 	p.post( 'bye' );
 } );
 
+test( 'a page that hears of the connection knows what it has missed', async () => {
+	const p = open();
+	p.poller.start();
+	p.post( 'hello' );
+	p.post( 'subscribe', { type: 'A', since: { time: 900 } } );
+	await p.pass( 20 );
+	await p.answer( { missed: [ 'A' ], messages: [ { offset: 6, data: frame( 'A', 1 ) } ] } );
+	assert.deepEqual( p.took().map( ( { op } ) => op ), [ 'welcome', 'transport', 'missed', 'connected', 'message' ] );
+	p.post( 'bye' );
+} );
+
+test( 'a wiki that counts anew', async () => {
+	const p = open();
+	await p.up( 'A' );
+	await p.pass( 12000 );
+	await p.answer( { offset: 90, newest: 92, messages: [ { offset: 92, data: frame( 'A', 'old' ) } ] } );
+	p.took();
+	await p.pass( 12000 );
+	await p.answer( { missed: [ 'A' ], offset: 0, newest: 91 } );
+	await p.pass( 12000 );
+	await p.answer( { offset: 1, newest: 92, messages: [ { offset: 92, data: frame( 'A', 'new' ) } ] } );
+	assert.deepEqual( p.took().map( ( { op, data } ) => data ? data.msg : op ), [ 'missed', 'new' ] );
+	p.post( 'bye' );
+} );
+
+test( 'a message is sent again for as long as the wiki may be about to send it', async () => {
+	const p = open();
+	await p.up( 'A' );
+	await p.pass( 12000 );
+	await p.answer( { next: 2 } );
+	p.post( 'send', { type: 'A', to: [], json: '1' } );
+	await p.settle();
+	let waited = 0;
+	for ( let tries = 1; tries < 4; tries++ ) {
+		p.sent.shift().reject( { code: 'http', message: 'gone' } );
+		await p.settle();
+		for ( ; !p.sent.length; waited += 1 ) {
+			await p.pass( 1000 );
+		}
+	}
+	assert.ok( waited >= 30, waited );
+	p.post( 'bye' );
+} );
+
 test( 'what is refused is told once and not asked for again', async () => {
 	const p = open();
 	await p.up( 'A', 'B' );

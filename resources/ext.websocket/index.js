@@ -38,7 +38,8 @@ const [ navigation ] = performance.getEntriesByType ? performance.getEntriesByTy
 const page = createPage( {
 	id,
 	store,
-	url: location.href,
+	// A click into the table of contents makes no other page.
+	url: location.href.replace( /#.*/, '' ),
 	returned: document.wasDiscarded || !!navigation && navigation.type === 'back_forward',
 	able: !!settings.polling || typeof WebAssembly === 'object' && typeof WebSocket === 'function' && typeof MessageChannel === 'function' &&
 		typeof fetch === 'function' && !!settings.worker && !!settings.wasm,

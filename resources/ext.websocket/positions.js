@@ -1,5 +1,6 @@
-// What a page has had of so many types is kept for its way back.
+// What a page has had of so many types is kept for its way back, and of so many pages that the reader has left.
 const MOST = 50;
+const PAGES = 10;
 // Later than any time in seconds that makes sense, and earlier than any in milliseconds.
 const MILLISECONDS = 1e11;
 
@@ -18,8 +19,8 @@ export class Positions {
 		this.url = url;
 		// By type: epoch and offset, or time, or nothing known; behind: the callbacks that want what the others have had already.
 		this.had = new Map();
-		const left = returned && store( 'left' );
-		this.left = new Map( left && left.url === url && Array.isArray( left.had ) ? left.had.filter( Array.isArray ) : [] );
+		const left = returned && this.pages().find( ( page ) => page.url === url );
+		this.left = new Map( left && Array.isArray( left.had ) ? left.had.filter( Array.isArray ) : [] );
 	}
 
 	/**
@@ -102,7 +103,13 @@ export class Positions {
 	keep() {
 		const had = [];
 		this.had.forEach( ( { epoch, offset }, type ) => epoch && had.push( [ type, { epoch, offset } ] ) );
-		this.store( 'left', { url: this.url, had: had.slice( -MOST ) } );
+		const others = this.pages().filter( ( page ) => page.url !== this.url );
+		this.store( 'left', others.concat( { url: this.url, had: had.slice( -MOST ) } ).slice( -PAGES ) );
+	}
+
+	pages() {
+		const pages = this.store( 'left' );
+		return Array.isArray( pages ) ? pages.filter( Boolean ) : [];
 	}
 }
 

@@ -140,10 +140,10 @@ test( 'a page that is brought back goes on from what it has left, and any other 
 	left.document.hidden = true;
 	left.look();
 	const kept = left.stored.left;
-	assert.deepEqual( kept, { url: 'https://wiki/A', had: [ [ 'A', { epoch: 'E', offset: 5 } ] ] } );
+	assert.deepEqual( kept, [ { url: 'https://wiki/A', had: [ [ 'A', { epoch: 'E', offset: 5 } ] ] } ] );
 	left.receive( message( 6 ) );
 	left.hide();
-	assert.equal( left.stored.left.had[ 0 ][ 1 ].offset, 6 );
+	assert.equal( left.stored.left[ 0 ].had[ 0 ][ 1 ].offset, 6 );
 
 	for ( const [ options, want ] of [
 		[ { returned: true }, { epoch: 'E', offset: 5 } ],
@@ -162,10 +162,39 @@ test( 'a page that is brought back goes on from what it has left, and any other 
 	assert.deepEqual( since( timed ), [ { time: 7 } ] );
 } );
 
+test( 'the reader goes back over other pages of the wiki', () => {
+	const stored = {};
+	const store = ( name, value ) => {
+		if ( value !== undefined ) {
+			stored[ name ] = value;
+		}
+		return stored[ name ];
+	};
+	const leave = ( url, offset ) => {
+		const page = new Positions( store, url, false );
+		page.begin( 'A', 0 );
+		page.reach( 'A', 'E', offset );
+		page.keep();
+		page.keep(); // when it was hidden, and when it goes
+	};
+	const back = ( url ) => {
+		const page = new Positions( store, url, true );
+		page.begin( 'A', 0 );
+		return page.since( 'A' );
+	};
+	for ( let i = 0; i < 12; i++ ) {
+		leave( 'page ' + i, i );
+	}
+	leave( 'page 5', 20 );
+	assert.deepEqual( [ 'page 11', 'page 5', 'page 2' ].map( ( url ) => back( url ).since.offset ), [ 11, 20, 2 ] );
+	assert.deepEqual( back( 'page 1' ), {}, 'too long ago' );
+	assert.equal( stored.left.length, 10 );
+} );
+
 test( 'what is left is bounded, and rubbish in its place does no harm', () => {
 	let kept;
 	const many = new Positions( ( name, value ) => {
-		kept = value;
+		kept = value ? value[ 0 ] : kept;
 	}, 'u', false );
 	for ( let i = 0; i < 60; i++ ) {
 		many.begin( 'A' + i, 0 );
@@ -175,7 +204,8 @@ test( 'what is left is bounded, and rubbish in its place does no harm', () => {
 	assert.equal( kept.had.length, 50 );
 	assert.equal( kept.had[ 49 ][ 0 ], 'A59' );
 	for ( const rubbish of [ undefined, null, 5, 'x', [], {}, { url: 'u' }, { url: 'u', had: {} }, { url: 'u', had: [ 5, null, [], [ 'A' ], [ 'A', 5 ] ] } ] ) {
-		const positions = new Positions( () => rubbish, 'u', true );
+		new Positions( () => rubbish, 'u', true ).keep();
+		const positions = new Positions( () => [ null, rubbish ], 'u', true );
 		positions.begin( 'A', 0 );
 		assert.deepEqual( positions.since( 'A' ), {} );
 	}
@@ -190,6 +220,6 @@ test( 'positions are kept by names, whatever they are called', () => {
 		p.receive( { op: 'position', type, epoch: 'E', offset: 1 } );
 	}
 	p.hide();
-	assert.deepEqual( p.stored.left.had.map( ( [ type ] ) => type ).sort(), HOSTILE.slice().sort() );
+	assert.deepEqual( p.stored.left[ 0 ].had.map( ( [ type ] ) => type ).sort(), HOSTILE.slice().sort() );
 	assert.deepEqual( Object.keys( Object.prototype ), [] );
 } );

@@ -85,8 +85,9 @@ export function decode( text ) {
 		return { id: frame.id, reply: true, error: typeof code === 'string' && code || 'internal', message };
 	}
 	if ( typeof frame.op === 'string' ) {
-		const { op, after, type, user, anonymous } = frame;
-		return { op, after, type, data: typeof user === 'string' ? { user } : { anonymous } };
+		const { op, after, type, user, anonymous, count } = frame;
+		const numbers = typeof count === 'number' ? { anonymous, count } : { anonymous };
+		return { op, after, type, data: typeof user === 'string' ? { user } : numbers };
 	}
 	if ( typeof frame.type !== 'string' ) {
 		return null;

@@ -36,6 +36,7 @@ test( 'frames are told apart', () => {
 		{ id: 1, reply: true, data: { users: [ 'Ann' ], anonymous: 2, count: 3 } } );
 	assert.deepEqual( read( '{"op":"join","type":"A","user":"Ann"}' ), { op: 'join', type: 'A', data: { user: 'Ann' } } );
 	assert.deepEqual( read( '{"op":"leave","type":"A","anonymous":0}' ), { op: 'leave', type: 'A', data: { anonymous: 0 } } );
+	assert.deepEqual( read( '{"op":"join","type":"A","anonymous":2,"count":1200}' ), { op: 'join', type: 'A', data: { anonymous: 2, count: 1200 } } );
 	assert.equal( decode( '{"id":1,"ok":{}}' ).reply, true );
 	assert.deepEqual( decode( '{"id":2,"error":{"code":"forbidden","message":"no"}}' ), { id: 2, reply: true, error: 'forbidden', message: 'no' } );
 	for ( const error of [ '{}', '{"code":5}', '{"code":""}', '{"code":{"toString":1}}', '[]', '"x"' ] ) {

@@ -120,6 +120,17 @@ abstract class BacklogTestCase extends PublishingTestCase {
 			array_push( $got, ...$envelopes );
 			return [];
 		} );
-		return new Backlog( $stash, $this->getServiceContainer()->getJobQueueGroup(), $delivery, $this->logger );
+		return $this->backlogOf( $stash, $delivery );
+	}
+
+	protected function backlogOf( \BagOStuff $stash, Delivery $delivery ): Backlog {
+		$services = $this->getServiceContainer();
+		return new Backlog(
+			$stash,
+			$services->getJobQueueGroup(),
+			$delivery,
+			$this->logger,
+			$services->getService( 'WebSocket.TroubleLog' )
+		);
 	}
 }

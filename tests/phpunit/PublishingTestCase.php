@@ -18,6 +18,10 @@ abstract class PublishingTestCase extends MediaWikiIntegrationTestCase {
 		$this->useRelay( 'ok' );
 	}
 
+	/** @var string[] Types of which published() has found that they are to be forgotten, and whether before any message */
+	protected array $forgotten = [];
+	protected bool $forgottenFirst = true;
+
 	protected function tearDown(): void {
 		$this->relay->stop();
 		parent::tearDown();
@@ -71,11 +75,14 @@ abstract class PublishingTestCase extends MediaWikiIntegrationTestCase {
 		}
 	}
 
-	/** @return array[] What has been published since the last call, in order */
+	/** @return array[] What has been published since the last call, in order; what is to be forgotten is in $forgotten */
 	protected function published(): array {
 		DeferredUpdates::doUpdates();
 		$messages = array_merge( [], ...$this->relay->published() );
 		$this->forget();
-		return $messages;
+		$forgets = array_filter( $messages, static fn ( $message ) => $message['forget'] ?? false );
+		$this->forgotten = array_column( $forgets, 'type' );
+		$this->forgottenFirst = array_keys( $forgets ) === array_keys( $this->forgotten );
+		return array_values( array_diff_key( $messages, $forgets ) );
 	}
 }

@@ -146,6 +146,8 @@ class ApiWebSocketPollTest extends ApiTestCase {
 		$this->assertSame( 'forbidden', $code( "{$own}Wiki", $user ) );
 		$this->assertSame( 'forbidden', $code( "$own@page/1", $user ) );
 		$this->assertSame( 'forbidden', $code( "$own@anything", $user ) );
+		$this->assertSame( 'forbidden', $code( 'other:@page/1', $user ) );
+		$this->assertSame( 'forbidden', $code( ':@page/1', $user ) );
 		$this->assertSame( 'forbidden', $code( "{$own}Users", $this->anonymous() ) );
 		$this->assertSame( 'forbidden', $code( "{$own}Patrol", $user ) );
 		$this->assertSame( 'none', $code( "{$own}Users", $user ) );
@@ -171,6 +173,11 @@ class ApiWebSocketPollTest extends ApiTestCase {
 			$codes[] = $this->code( fn () => $this->send( 'Plain', $user, [ 'client' => 'WS7' ] ) );
 		}
 		$this->assertSame( [ 'none', 'none', 'ratelimited' ], $codes );
+		$this->send( 'Plain', $this->anonymous(), [ 'client' => 'WS70' ] );
+		$this->code( fn () => $this->send( 'Plain', $user, [ 'client' => 'WS71' ] ) );
+		$ids = $this->getServiceContainer()->getService( 'WebSocket.ClientIds' );
+		$this->assertFalse( $ids->claim( 'WS70', 'Somebody' ) );
+		$this->assertTrue( $ids->claim( 'WS71', 'Somebody' ), 'who is refused leaves nothing behind' );
 	}
 
 	public function testMessageThatIsSentTwiceCountsTwice(): void {
@@ -181,6 +188,70 @@ class ApiWebSocketPollTest extends ApiTestCase {
 		}
 		$this->assertSame( $before + 2, $this->poll( [ 'Plain' ], $user )['newest'] );
 		$this->assertNotSame( 'none', $this->code( fn () => $this->send( 'Plain', $user, [ 'key' => 'a b' ] ) ) );
+	}
+
+	public function testMessageThatCouldNotBeSentCountsAsSent(): void {
+		$user = $this->getTestUser()->getUser();
+		$send = fn () => $this->send( 'Plain', $user, [ 'key' => 'k1' ] );
+		$this->poll( [ 'Plain' ], $user );
+		$outbox = $this->getServiceContainer()->getService( 'WebSocket.Outbox' );
+		$broken = $this->createMock( Outbox::class );
+		$broken->method( 'addOf' )->willThrowException( new \RuntimeException( 'no table' ) );
+		$this->setService( 'WebSocket.Outbox', $broken );
+		for ( $i = 0; $i < 2; $i++ ) {
+			try {
+				$send();
+				$this->fail( 'sent' );
+			} catch ( \RuntimeException $e ) {
+				$this->assertSame( 'no table', $e->getMessage() );
+			}
+		}
+		$this->setService( 'WebSocket.Outbox', $outbox );
+		$before = $this->poll( [ 'Plain' ], $user )['newest'];
+		$send();
+		$send();
+		$this->assertSame( $before + 1, $this->poll( [ 'Plain' ], $user )['newest'] );
+	}
+
+	public function testMessageThatAnotherRequestHasDiedOfCountsAsSent(): void {
+		$user = $this->getTestUser()->getUser();
+		$stash = $this->getServiceContainer()->getMainObjectStash();
+		$now = 1750000000;
+		$stash->setMockTime( $now );
+		$stash->set( $stash->makeKey( 'websocket-key', $user->getName(), 'WS1', 'k1' ), 'begun', 30 );
+		$send = fn () => $this->send( 'Plain', $user, [ 'key' => 'k1' ] );
+		$before = $this->poll( [ 'Plain' ], $user )['newest'];
+		$this->assertSame( 'unavailable', $this->code( $send ) );
+		$now += 31;
+		$send();
+		$send();
+		$this->assertSame( $before + 1, $this->poll( [ 'Plain' ], $user )['newest'] );
+	}
+
+	public function testManyRecipientsMakeManyMessages(): void {
+		$user = $this->getTestUser()->getUser();
+		$ids = static fn ( int $count ) => implode( ',', array_map( static fn ( $i ) => "WS$i", range( 1, $count ) ) );
+		$this->assertSame( 'none', $this->code( fn () => $this->send( 'Plain', $user, [ 'to' => $ids( 128 ) ] ) ) );
+		$this->assertSame( 'limit', $this->code( fn () => $this->send( 'Plain', $user, [ 'to' => $ids( 129 ) ] ) ) );
+	}
+
+	public function testListenersIDGoesToWhoSendsWithItFirst(): void {
+		$this->poll( [ 'Plain' ], $this->getTestUser()->getUser(), '-', 'WSvictim' );
+		$code = $this->code( fn () => $this->send( 'Plain', $this->anonymous(), [ 'client' => 'WSvictim' ] ) );
+		$this->assertSame( 'forbidden', $code );
+	}
+
+	public function testTextIsChanged(): void {
+		// Of the three ways to write it MediaWiki itself would make one.
+		$text = "e\u{301}";
+		$user = $this->getTestUser()->getUser();
+		$before = $this->poll( [ $text ], $user );
+		$this->send( $text, $user, [ 'msg' => "\"$text\"" ] );
+		WebSocket::send( $text, $text );
+		\DeferredUpdates::doUpdates();
+		$after = $this->poll( [ $text, 'Plain' ], $user, "{$before['newest']}:{$before['time']}" );
+		$messages = array_column( array_filter( $after['messages'], 'is_array' ), 'data' );
+		$this->assertSame( [ $text, $text ], array_column( array_map( 'json_decode', $messages ), 'msg' ) );
 	}
 
 	public function testForeignPageSendsInAVisitorsName(): void {
@@ -199,6 +270,13 @@ class ApiWebSocketPollTest extends ApiTestCase {
 		$this->assertSame( 'toomanyvalues', $this->code( fn () => $this->poll( $many, $user ) ) );
 		$this->setGroupPermissions( '*', 'read', false );
 		$this->assertSame( 'readapidenied', $this->code( fn () => $this->poll( [ 'A' ], $this->anonymous() ) ) );
+	}
+
+	public function testRelayFromBeforeKeepsItsPages(): void {
+		foreach ( [ 'websocket-token' => [], 'websocket-subscribe' => [ 'types' => 'A' ] ] as $action => $params ) {
+			$code = $this->code( fn () => $this->doApiRequest( [ 'action' => $action ] + $params ) );
+			$this->assertSame( 'polling', $code );
+		}
 	}
 
 	public function testWikiWithARelay(): void {

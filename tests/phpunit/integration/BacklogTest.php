@@ -13,7 +13,6 @@ use MediaWiki\Extension\WebSocket\Publisher;
 use MediaWiki\Extension\WebSocket\Relay\Delivery;
 use MediaWiki\Extension\WebSocket\Tests\BacklogTestCase;
 use Psr\Log\LogLevel;
-use Psr\Log\NullLogger;
 use Title;
 
 /**
@@ -154,6 +153,17 @@ class BacklogTest extends BacklogTestCase {
 		);
 	}
 
+	public function testWhatIsToBeForgottenIsForgottenThoughTheRelayIsAway(): void {
+		$this->loseRelay();
+		$this->publish( $this->kept( '1' ) );
+		$this->getServiceContainer()->getService( 'WebSocket.Publisher' )->forget( \WebSocket::wikiID() . '@page/*' );
+		DeferredUpdates::doUpdates();
+		$this->findRelay();
+		$this->emptyQueue();
+		$this->assertSame( [ $this->kept( '1' ) ], $this->arrived() );
+		$this->assertSame( [ \WebSocket::wikiID() . '@page/*' ], $this->forgotten );
+	}
+
 	public function testMessageThatArrivedUnseenCountsTwice(): void {
 		$this->publish( $this->kept( '1' ) );
 		$keys = array_column( array_merge( ...$this->relay->publishedWithKeys() ), 'key' );
@@ -188,6 +198,18 @@ class BacklogTest extends BacklogTestCase {
 		$this->assertSame( $types, array_column( array_merge( ...$batches ), 'type' ) );
 	}
 
+	public function testJobAfterAPageViewTakesItsTime(): void {
+		$got = [];
+		$backlog = $this->ownBacklog( new HashBagOStuff(), $got );
+		for ( $i = 0; $i < 120; $i++ ) {
+			$backlog->add( [ (string)$i ] );
+		}
+		$this->jobs();
+		$backlog->run( 0 );
+		$this->assertCount( 50, $got, 'one part' );
+		$this->assertCount( 1, $this->jobs(), 'which does the rest' );
+	}
+
 	public function testLargeMessagesThatWait(): void {
 		$this->loseRelay();
 		DeferredUpdates::addCallableUpdate( function () {
@@ -215,8 +237,7 @@ class BacklogTest extends BacklogTestCase {
 			array_push( $got, ...array_slice( $envelopes, 0, $taken ) );
 			return array_slice( $envelopes, $taken );
 		} );
-		$jobs = $this->getServiceContainer()->getJobQueueGroup();
-		$backlog = new Backlog( new HashBagOStuff(), $jobs, $delivery, new NullLogger() );
+		$backlog = $this->backlogOf( new HashBagOStuff(), $delivery );
 		$all = array_map( static fn ( $i ) => "{\"n\":$i}", range( 1, 120 ) );
 		foreach ( $all as $json ) {
 			$this->assertTrue( $backlog->add( [ $json ] ) );

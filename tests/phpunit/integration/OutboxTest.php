@@ -5,16 +5,13 @@ declare( strict_types = 1 );
 namespace MediaWiki\Extension\WebSocket\Tests\Integration;
 
 use DeferredUpdates;
-use HashBagOStuff;
 use MediaWiki\Extension\WebSocket\EnvelopeEncoder;
 use MediaWiki\Extension\WebSocket\Polling\ClientIds;
-use MediaWiki\Extension\WebSocket\Polling\News;
 use MediaWiki\Extension\WebSocket\Polling\Outbox;
 use MediaWiki\Extension\WebSocket\Polling\Since;
-use MediaWiki\Extension\WebSocket\Tests\PublishingTestCase;
+use MediaWiki\Extension\WebSocket\Tests\OutboxTestCase;
 use Title;
 use WebSocket;
-use Wikimedia\Rdbms\IMaintainableDatabase;
 use Wikimedia\Timestamp\ConvertibleTimestamp;
 
 /**
@@ -26,66 +23,7 @@ use Wikimedia\Timestamp\ConvertibleTimestamp;
  * @covers \MediaWiki\Extension\WebSocket\Publisher
  * @group Database
  */
-class OutboxTest extends PublishingTestCase {
-	private const NOW = 1750000000;
-
-	/** The wiki of the tests has not run update.php. */
-	protected function getSchemaOverrides( IMaintainableDatabase $db ) {
-		return [
-			'scripts' => [ dirname( __DIR__, 3 ) . "/sql/{$db->getType()}/tables-generated.sql" ],
-			'create' => [ Outbox::TABLE ],
-		];
-	}
-
-	protected function setUp(): void {
-		parent::setUp();
-		$this->tablesUsed[] = Outbox::TABLE;
-		$this->setService( 'MainObjectStash', new HashBagOStuff() );
-		$this->overrideSettings( [
-			'WebSocketPolling' => 5,
-			'WebSocketTypes' => [ 'Kept' => [ 'history' => [ 'count' => 5, 'seconds' => 7200 ] ] ],
-		] );
-		$this->db->delete( Outbox::TABLE, '*', __METHOD__ );
-		$this->setTime( 0 );
-	}
-
-	protected function tearDown(): void {
-		ConvertibleTimestamp::setFakeTime( false );
-		parent::tearDown();
-	}
-
-	private function setTime( int $seconds ): void {
-		ConvertibleTimestamp::setFakeTime( self::NOW + $seconds );
-	}
-
-	private function outbox(): Outbox {
-		return $this->getServiceContainer()->getService( 'WebSocket.Outbox' );
-	}
-
-	private function add( string $type, $msg = 1, ?string $from = null, $to = false, ?string $actor = null ): int {
-		$this->outbox()->add( ( new EnvelopeEncoder() )->encode( $type, $msg, $from, $to, $actor ) );
-		return $this->newest();
-	}
-
-	private function newest(): int {
-		return (int)$this->db->selectField( Outbox::TABLE, 'MAX(wo_id)', [], __METHOD__ );
-	}
-
-	/** @param string|array<string,string> $wanted */
-	private function read( $wanted, string $since = '-', string $client = '', string $user = '' ): News {
-		$wanted = is_array( $wanted ) ? $wanted : [ $wanted => $since ];
-		return $this->outbox()->read( array_map( [ Since::class, 'parse' ], $wanted ), $client, $user );
-	}
-
-	/** @return array[] */
-	private function frames( News $news ): array {
-		return array_map( static fn ( $message ) => json_decode( $message['data'], true ), $news->messages );
-	}
-
-	private function since( News $news ): string {
-		return "$news->offset:$news->time";
-	}
-
+class OutboxTest extends OutboxTestCase {
 	public static function sinces(): array {
 		return [
 			[ '-', null, null ], [ '12:34', 12, 34 ], [ '12:', 12, null ], [ ':34', null, 34 ], [ '0:0', 0, 0 ],
@@ -101,7 +39,11 @@ class OutboxTest extends PublishingTestCase {
 	}
 
 	public function testWhatIsNoSince(): void {
-		foreach ( [ '', ':', '12', '-1:2', '1:2:3', "1:2\n", '1e3:', '1234567890123456:', ':1 OR 1', '--' ] as $text ) {
+		$this->assertNotNull( Since::parse( ':253402300799' ) );
+		foreach ( [
+			'', ':', '12', '-1:2', '1:2:3', "1:2\n", '1e3:', '1234567890123456:', ':1 OR 1', '--',
+			':253402300800', '1:999999999999'
+		] as $text ) {
 			$this->assertNull( Since::parse( $text ), $text );
 		}
 	}
@@ -278,5 +220,24 @@ class OutboxTest extends PublishingTestCase {
 		DeferredUpdates::doUpdates();
 		$problems = array_map( static fn ( $entry ) => $entry[2]['problem'] ?? '', $logger->getBuffer() );
 		$this->assertStringContainsString( 'maintenance/update.php', implode( $problems ) );
+	}
+
+	public function testForgottenMessageIsRead(): void {
+		$start = $this->since( $this->read( 'Kept' ) );
+		foreach ( [ 'Kept', 'Kept', 'wiki:@page/1', 'wiki:@page/2', 'wiki:@page/*' ] as $type ) {
+			$this->add( $type, 'secret' );
+		}
+		$this->outbox()->add( [ ( new EnvelopeEncoder() )->forgetting( 'Kept' ) ] );
+		$this->outbox()->add( [ ( new EnvelopeEncoder() )->forgetting( 'wiki:@page/*' ) ] );
+		$this->add( 'Kept', 'later' );
+		$wanted = [ 'Kept' => $start, 'wiki:@page/1' => $start, 'wiki:@page/2' => $start, 'wiki:@changes' => $start ];
+		$news = $this->read( $wanted );
+		$this->assertSame( [ 'later' ], array_column( $this->frames( $news ), 'msg' ) );
+		$this->assertSame( [ 'Kept', 'wiki:@page/1', 'wiki:@page/2' ], $news->missed );
+		$this->assertSame( [], $this->read( [ 'Kept' => "$news->newest:" ] )->missed, 'told once' );
+		$this->assertSame(
+			0,
+			(int)$this->db->selectField( Outbox::TABLE, 'COUNT(*)', [ "wo_frame LIKE '%secret%'" ], __METHOD__ )
+		);
 	}
 }

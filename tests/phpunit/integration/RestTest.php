@@ -157,6 +157,15 @@ class RestTest extends MediaWikiIntegrationTestCase {
 		}
 	}
 
+	public function testWikiWithoutARelayGivesNoTokens(): void {
+		$this->declare( [ 'WebSocketPolling' => 5 ] );
+		foreach ( [ 'token', 'subscribe' ] as $route ) {
+			$response = $this->get( $route, [ 'types' => 'Foo' ], $this->getTestUser()->getUser() );
+			$this->assertSame( 404, $response->getStatusCode() );
+			$this->assertStringContainsString( 'no WebSocket relay', (string)$response->getBody() );
+		}
+	}
+
 	public function testWritesAreRefused(): void {
 		$services = $this->getServiceContainer();
 		$routes = ExtensionRegistry::getInstance()->getAttribute( 'RestRoutes' );

@@ -174,6 +174,41 @@ class VisibilityTest extends PublishingTestCase {
 		$this->assertSame( [ 'Other_page', [ $other->getId() ] ], [ $page['title'], $page['revs'] ] );
 	}
 
+	public function testHistoryHasWhatIsHidden(): void {
+		$wiki = WebSocket::wikiID();
+		$first = $this->edit( 'first', 'the phone number of somebody' );
+		$page = "$wiki@page/{$first->getPageId()}";
+		$this->published();
+		$this->assertSame( [], $this->forgotten, 'an edit hides nothing' );
+		$this->change( [ $first->getId() ], self::COMMENT );
+		$this->assertSame( [ $page, "$wiki@changes" ], $this->forgotten );
+		$this->assertTrue( $this->forgottenFirst, 'before what happens now' );
+		$this->change( [ $first->getId() ], 0, self::COMMENT );
+		$this->assertSame( [], $this->forgotten, 'shown again' );
+
+		$log = (int)$this->db->selectField( 'logging', 'MAX(log_id)', [], __METHOD__ );
+		$special = Title::newFromText( 'Special:Log' );
+		RevisionDeleter::createList( 'logging', RequestContext::getMain(), $special, [ $log ] )->setVisibility( [
+			'value' => [ self::COMMENT => 1, self::USER => -1, self::TEXT => -1 ],
+			'comment' => '',
+		] );
+		$this->published();
+		$this->assertSame( [ "$wiki@page/*", "$wiki@changes" ], $this->forgotten, 'log entries' );
+
+		$this->hide();
+		$this->published();
+		$this->assertSame( [ "$wiki@page/*", "$wiki@changes" ], $this->forgotten, 'a user' );
+
+		foreach ( [ false, true ] as $suppresses ) {
+			$revision = $this->edit( "again $suppresses" );
+			$this->published();
+			$this->getServiceContainer()->getDeletePageFactory()->newDeletePage( $this->page(), $this->sysop )
+				->forceImmediate( true )->setSuppress( $suppresses )->deleteUnsafe( 'gone' );
+			$this->published();
+			$this->assertSame( [ "$wiki@page/{$revision->getPageId()}" ], $this->forgotten, 'a page' );
+		}
+	}
+
 	public function testOrdinaryBlockHidesNothing(): void {
 		$this->edit( 'first' );
 		$this->published();

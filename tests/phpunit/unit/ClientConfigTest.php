@@ -35,8 +35,8 @@ class ClientConfigTest extends MediaWikiUnitTestCase {
 		file_put_contents( "{$this->dist}/manifest.php", "<?php return $php;" );
 	}
 
-	private function policy( array $directives ): array {
-		$handler = new ContentSecurityPolicyHandler( $this->config() );
+	private function policy( array $directives, array $values = [] ): array {
+		$handler = new ContentSecurityPolicyHandler( $this->config( $values ) );
 		$handler->onContentSecurityPolicyDirectives( $directives, [], 1 );
 		return $directives;
 	}
@@ -193,6 +193,11 @@ class ClientConfigTest extends MediaWikiUnitTestCase {
 	 */
 	public function testPolicyIsOnlyLoosenedWhereTheClientNeedsIt( array $directives, array $expected ): void {
 		$this->assertSame( $expected, $this->policy( $directives ) );
+	}
+
+	public function testPolicyOfAWikiWithoutARelayIsLoosened(): void {
+		$strict = [ "script-src 'self'", "default-src 'self'", 'worker-src blob:', 'connect-src https://api.example' ];
+		$this->assertSame( $strict, $this->policy( $strict, [ 'WebSocketPolling' => 5 ] ) );
 	}
 
 	public function testPolicyStaysAsItIsWithoutClient(): void {

@@ -110,8 +110,11 @@ class RelayManagerTest extends MediaWikiUnitTestCase {
 	}
 
 	public function testPagesThatPollNeedNoRelay(): void {
-		$this->manager( [], 0, [ 'WebSocketPolling' => 5 ] )->ensure();
-		$this->assertSame( '', $this->log() );
+		$this->manager( [], 0, [ 'WebSocketPolling' => 5, 'SecretKey' => '' ] )->ensure();
+		$this->assertSame( '', $this->log(), 'nor a key' );
+		$this->manager( [], 0, [ 'WebSocketPolling' => 5, 'WebSocketPort' => 'nonsense' ] )->ensure();
+		$this->assertStringContainsString( 'WebSocketPort', $this->log() );
+		$this->assertStringNotContainsString( 'no relay is started', $this->log() );
 	}
 
 	public function testWithoutKey(): void {
