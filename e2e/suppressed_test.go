@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"mediawiki-websocket/e2e/wikitest"
 )
@@ -17,6 +19,7 @@ foreach ( [ 'deleterevision', 'suppressrevision', 'viewsuppressed', 'hideuser' ]
 }`})
 			u := w.NewUser(t, "Mallory")
 			page := topics(t, w, "Bio")[0]
+			began := time.Now().Unix()
 			reader := connect(t, browser(t), w, "Bio")
 			settle(t, w, 1)
 			listener := w.Dial(t, wikitest.Handshake{})
@@ -63,6 +66,19 @@ foreach ( [ 'deleterevision', 'suppressrevision', 'viewsuppressed', 'hideuser' ]
 			}
 			if got := wikitest.Eval[string](reader, barText); strings.Contains(got, "Mallory") {
 				t.Errorf("the bar says %s", got)
+			}
+			// Nor is it told to who comes back from before.
+			late := w.Dial(t, wikitest.Handshake{})
+			late.Connect("")
+			for _, typ := range []string{"testwiki:@changes", "testwiki:@page/" + page} {
+				reply := late.Ask(fmt.Sprintf(`"op":"subscribe","type":%q,"since":{"time":%d}`, typ, began))
+				if !strings.Contains(reply, `"recovered":false`) {
+					t.Errorf("%s: %s", typ, reply)
+				}
+			}
+			w.Edit(t, "After all", "Text.")
+			if got := hear(late, "After_all"); strings.Contains(got, "Mallory") || strings.Contains(got, "dirt") {
+				t.Errorf("the history has %s", got)
 			}
 		})
 	}

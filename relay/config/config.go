@@ -83,7 +83,7 @@ pages and scripts that are connected to it.
                       are not compressed; else those of so many bytes and more are, for
                       whoever can inflate them) connectSeconds
                       messageSeconds pingSeconds pingTimeoutSeconds writeSeconds, and the
-                      rates bytes… messages… commands… pings… of a connection and
+                      rates bytes… messages… commands… pings… replays… (bytes) of a connection and
                       wikiPublishes… wikiMessages… of a wiki, each with …PerSecond and
                       …Burst. Flags win over the file.
   --log FILE          log there instead of standard error; SIGHUP opens it anew

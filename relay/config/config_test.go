@@ -75,7 +75,7 @@ func TestEveryLimitCanBeSet(t *testing.T) {
 	os.WriteFile(file, []byte(`{"open":true,"frameBytes":1,"publishBytes":2,"typeBytes":3,"clientBytes":4,"types":5,"clients":6,"recipients":7,"publishBatch":8,
 		"depth":9,"outboxBytes":10,"connectSeconds":0.5,"pingSeconds":12,"pingTimeoutSeconds":13,"writeSeconds":14,"drainSeconds":15,
 		"fragments":16,"messageSeconds":17,"bytesPerSecond":18,"bytesBurst":19,"messagesPerSecond":20,"messagesBurst":21,"commandsPerSecond":22,
-		"commandsBurst":23,"pingsPerSecond":0.5,"pingsBurst":25,
+		"commandsBurst":23,"pingsPerSecond":0.5,"pingsBurst":25,"replaysPerSecond":30,"replaysBurst":31,
 		"wikiPublishesPerSecond":26,"wikiPublishesBurst":27,"wikiMessagesPerSecond":28,"wikiMessagesBurst":29,"compressBytes":30}`), 0o600)
 	c := parse(t, nil, "--config", file)
 	want := conn.Limits{
@@ -83,7 +83,7 @@ func TestEveryLimitCanBeSet(t *testing.T) {
 		OutboxBytes: 10, CompressBytes: 30, Fragments: 16, ConnectTimeout: time.Second / 2, MessageTimeout: 17 * time.Second, PingInterval: 12 * time.Second,
 		PingTimeout: 13 * time.Second, WriteTimeout: 14 * time.Second,
 		Bytes: conn.Rate{PerSecond: 18, Burst: 19}, Messages: conn.Rate{PerSecond: 20, Burst: 21}, Commands: conn.Rate{PerSecond: 22, Burst: 23},
-		Pings: conn.Rate{PerSecond: 0.5, Burst: 25}, WikiPublishes: conn.Rate{PerSecond: 26, Burst: 27}, WikiMessages: conn.Rate{PerSecond: 28, Burst: 29},
+		Pings: conn.Rate{PerSecond: 0.5, Burst: 25}, Replays: conn.Rate{PerSecond: 30, Burst: 31}, WikiPublishes: conn.Rate{PerSecond: 26, Burst: 27}, WikiMessages: conn.Rate{PerSecond: 28, Burst: 29},
 	}
 	if c.Limits != want || c.Drain != 15*time.Second {
 		t.Errorf("%+v %s", c.Limits, c.Drain)

@@ -54,10 +54,10 @@ func (c *Config) set(path, name string, raw json.RawMessage) error {
 	counts := map[string]*int{"frameBytes": &l.FrameBytes, "publishBytes": &l.PublishBytes, "typeBytes": &l.TypeBytes, "clientBytes": &l.ClientBytes,
 		"outboxBytes": &l.OutboxBytes, "compressBytes": &l.CompressBytes,
 		"types": &l.Types, "clients": &l.Clients, "recipients": &l.Recipients, "publishBatch": &l.PublishBatch, "depth": &l.Depth,
-		"fragments": &l.Fragments, "bytesBurst": &l.Bytes.Burst, "messagesBurst": &l.Messages.Burst, "commandsBurst": &l.Commands.Burst, "pingsBurst": &l.Pings.Burst,
+		"fragments": &l.Fragments, "bytesBurst": &l.Bytes.Burst, "messagesBurst": &l.Messages.Burst, "commandsBurst": &l.Commands.Burst, "pingsBurst": &l.Pings.Burst, "replaysBurst": &l.Replays.Burst,
 		"wikiPublishesBurst": &l.WikiPublishes.Burst, "wikiMessagesBurst": &l.WikiMessages.Burst, "historyBytes": &c.HistoryBytes}
 	rates := map[string]*float64{"bytesPerSecond": &l.Bytes.PerSecond, "messagesPerSecond": &l.Messages.PerSecond, "commandsPerSecond": &l.Commands.PerSecond,
-		"pingsPerSecond": &l.Pings.PerSecond, "wikiPublishesPerSecond": &l.WikiPublishes.PerSecond, "wikiMessagesPerSecond": &l.WikiMessages.PerSecond}
+		"pingsPerSecond": &l.Pings.PerSecond, "replaysPerSecond": &l.Replays.PerSecond, "wikiPublishesPerSecond": &l.WikiPublishes.PerSecond, "wikiMessagesPerSecond": &l.WikiMessages.PerSecond}
 	times := map[string]*time.Duration{"connectSeconds": &l.ConnectTimeout, "pingSeconds": &l.PingInterval, "pingTimeoutSeconds": &l.PingTimeout,
 		"messageSeconds": &l.MessageTimeout, "writeSeconds": &l.WriteTimeout, "drainSeconds": &c.Drain}
 	if field := texts[name]; field != nil {

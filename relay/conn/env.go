@@ -55,6 +55,9 @@ type Env struct {
 
 // Publish hands m to the engine, and returns its offset. The error is for the sender.
 func (e *Env) Publish(m *engine.Message, deliver func(*engine.Message)) (offset uint64, err *wire.Error) {
+	if m.Recipients != nil && m.Keep != (engine.History{}) {
+		m.Owners = e.Hub.Owners(m.Recipients)
+	}
 	repeated, fault := e.Engine.Publish(m, deliver)
 	switch {
 	case fault != nil:

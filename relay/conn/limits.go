@@ -20,6 +20,7 @@ type Limits struct {
 	Bytes          Rate          // what a connection may send, in bytes; past it: close 4003
 	Messages       Rate          // messages that it may send; past it they are refused, and after as many refused ones: close 4003
 	Commands       Rate          // text frames of any kind, in either mode; past it: close 4003
+	Replays        Rate          // bytes of what was missed, and of who is there, that it may ask for; past it what was missed is told to be lost, and the rest refused
 	WikiPublishes  Rate          // messages that one wiki may publish; past it: 429
 	WikiMessages   Rate          // messages that the visitors of one wiki may send together; past it they are refused
 	Pings          Rate          // pings and pongs of WebSocket and of the protocol together; past it: close 4003
@@ -48,6 +49,7 @@ func DefaultLimits() Limits {
 		Bytes:          Rate{64 << 10, 1 << 20},
 		Messages:       Rate{20, 120},
 		Commands:       Rate{100, 1500},
+		Replays:        Rate{64 << 10, 4 << 20},
 		WikiPublishes:  Rate{5000, 50000},
 		WikiMessages:   Rate{5000, 50000},
 		Pings:          Rate{1, 10},

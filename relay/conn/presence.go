@@ -2,6 +2,7 @@ package conn
 
 import (
 	"strconv"
+	"time"
 
 	"mediawiki-websocket/relay/auth"
 	"mediawiki-websocket/relay/engine"
@@ -62,8 +63,15 @@ func (c *Conn) presence(cmd *codec.Command) *wire.Error {
 		}
 	}
 	// What has changed before has been told before the reply; what changes later, behind it.
-	c.env.Hub.Still(&c.member, hub.Followers(k), c.reader.yield, func() { c.reply(cmd.ID, AppendPresent(nil, c.env.Engine.Present(k))) })
-	return nil
+	c.env.Hub.Still(&c.member, hub.Followers(k), c.reader.yield, func() {
+		text := AppendPresent(nil, c.env.Engine.Present(k))
+		if !c.sock.rates.replays.take(c.env.Limits.Replays, time.Now().UnixNano(), len(text)) {
+			err = wire.NewError(wire.RateLimited, "this connection asks who is there more often than the relay can tell: wait a little")
+			return
+		}
+		c.reply(cmd.ID, text)
+	})
+	return err
 }
 
 // mayAsk returns under which key it is to be found who subscribes to type t, or why the connection may not know.
@@ -118,6 +126,9 @@ func Tell(d *hub.Delivery, change engine.Change) {
 		b = codec.AppendString(append(b, `,"user":`...), change.User)
 	} else {
 		b = appendUint(append(b, `,"anonymous":`...), uint64(change.Anonymous))
+	}
+	if change.Crowd {
+		b = appendUint(append(b, `,"count":`...), uint64(change.Count))
 	}
 	d.Tell(hub.Followers(change.Key), hub.Seal(append(b, '}')))
 }

@@ -28,7 +28,7 @@ func (b *bucket) take(r Rate, now int64, n int) bool {
 
 // rates are the buckets of one connection. All of them are its own goroutine's.
 type rates struct {
-	bytes, pings, commands, messages bucket
+	bytes, pings, commands, messages, replays bucket
 
 	own     bucket // what the wiki allows a visitor without an account
 	refused bucket // messages that were refused; who goes on regardless empties it

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"strconv"
+	"time"
 
 	"mediawiki-websocket/relay/auth"
 	"mediawiki-websocket/relay/engine"
@@ -56,7 +57,7 @@ func (c *Conn) join(cmd *codec.Command, k engine.Key, took *grant, missed *engin
 	if cmd.ID != 0 {
 		frames = append(hub.Seal(ok(cmd.ID, AppendPosition(nil, missed.Now, all))), frames...)
 	}
-	if cmd.Since == nil || !all { // then nothing else makes up for it, and the reply's position covers it
+	if cmd.Since == nil || !all || cmd.Since.Epoch == "" { // then nothing else makes up for it, for certain, and the reply's position covers it
 		frames = append(pending, frames...)
 	}
 	if len(frames) > 0 {
@@ -65,14 +66,27 @@ func (c *Conn) join(cmd *codec.Command, k engine.Key, took *grant, missed *engin
 	return nil
 }
 
-// replay returns the frames of the missed messages that are for the connection. all is false, and there are none, when some are gone or they would fill more
-// than half of the outbox: a page that fetches anew what it shows is better than one that is cut off.
+// replay returns the frames of the missed messages that are for the connection. all is false, and there are none, when some are gone, when one of
+// them is for a client id of the connection and nobody knows whether it was meant for this user, when they would fill more than half of the outbox, or when
+// the connection asks for more than it may: a page that fetches anew what it shows is better than one that is cut off.
 func (c *Conn) replay(missed *engine.Missed) (frames []byte, all bool) {
 	room := c.env.Limits.OutboxBytes/2 - c.sock.outstanding()
+	wanted, size := missed.Messages[:0:0], 0
 	for _, m := range missed.Messages {
-		if !c.env.Hub.Wants(&c.member, m) {
+		wants, meant := c.env.Hub.Wants(&c.member, m)
+		if !wants {
 			continue
 		}
+		if !meant {
+			return nil, false
+		}
+		wanted = append(wanted, m)
+		size += len(m.Msg) + len(m.Type)
+	}
+	if size > room || !c.sock.rates.replays.take(c.env.Limits.Replays, time.Now().UnixNano(), size) {
+		return nil, false
+	}
+	for _, m := range wanted {
 		if frames = hub.AppendMessage(frames, m); len(frames) > room {
 			return nil, false
 		}

@@ -12,11 +12,18 @@ type Key struct {
 // History is how much of a key is kept: so many messages, for so many seconds. Zero: nothing.
 type History struct{ Count, Seconds int }
 
+// Owner is whose a client id is: a user of a wiki, or one of its visitors without an account, who cannot be told apart.
+type Owner struct{ Wiki, User string }
+
 // Message is a message on its way to the connections.
 type Message struct {
 	Key Key
 	codec.Message
 	Time int64 // of its Publish, in Unix milliseconds; set by the engine when it is kept
+
+	// Owners is who had the client id of each of Recipients when it was published, for a message with history; the zero value where nobody is known. nil:
+	// nobody is known for any. Client ids pass from one to another, and what is kept is only for whom it was meant.
+	Owners []Owner
 
 	Keep  History // how much of its key is kept, this message included
 	Dedup string  // names the message, together with its sender, so that a repetition is recognised; "": nothing does
@@ -42,15 +49,17 @@ type Presence struct {
 	Anonymous int      // visitors without an account: connections
 }
 
-// PresentMost is how many users are named.
+// PresentMost is how many users are named, of those who are there and of those who come and go within a moment.
 const PresentMost = 1000
 
-// Change is a change of presence.
+// Change is a change of presence: of one user, of the number of visitors without an account or, in a crowd, of numbers only.
 type Change struct {
 	Key       Key
-	Joined    bool
-	User      string // who has joined or left; "": Anonymous has changed
-	Anonymous int    // how many visitors without an account there are now
+	Joined    bool   // there is one more, or there are more
+	User      string // who has joined or left; "": the numbers have changed
+	Anonymous int    // without User: how many visitors without an account there are now
+	Crowd     bool   // those who have come and gone are too many to be named: Count is told in their place, and a reader of names has to ask
+	Count     int    // with Crowd: how many there are of both now
 }
 
 // Engine gives messages their order, keeps them and knows who is there. No method may be taken to see everything: other relays may use the same engine, so
@@ -75,7 +84,8 @@ type Engine interface {
 	Declare(wiki, policies string)
 
 	// Enter and Exit tell that a subscriber has come and gone; twice is once. Changes that others are to know come later, through the callback that the
-	// engine was made with.
+	// engine was made with: of each key at most once a second, all that has changed by then together. As long as more than [PresentMost] users are there, and
+	// until they are a tenth fewer, the changes say how many, not who.
 	Enter(k Key, p Person)
 	Exit(k Key, p Person)
 	// Present returns who is there.

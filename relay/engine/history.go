@@ -26,11 +26,11 @@ type history struct {
 	order  []*ring // all of rings
 	cursor int     // in order: whose messages are looked at next for their age
 
-	first, last *node // all messages in the order in which they came
-	messages    int
-	limit       int // of bytes
-	bytes       int // of memory
-	recorded    int // bytes in the journal
+	messages int
+	limit    int // of bytes
+	bytes    int // of memory
+	recorded int // bytes in the journal
+	holders  int // wikis that have messages
 
 	// The keys that have none any more, and up to where those that they had are gone. What is forgotten is in the floor of its wiki, so that no wiki
 	// can make another's messages look lost.
@@ -40,6 +40,9 @@ type history struct {
 
 // wiki is what is known about all types of a wiki.
 type wiki struct {
+	first, last *node // its messages in the order in which they came
+	bytes       int   // of memory
+
 	floor point // no message of a key without ring and lost was lost after it
 
 	declared bool
@@ -59,6 +62,7 @@ func (w *wiki) lasting() digest {
 // ring is the kept messages of a key, the oldest first: at least one.
 type ring struct {
 	key   Key
+	wiki  *wiki
 	list  []*node
 	keep  History // of the last message
 	floor point   // what the key had up to here is gone
@@ -78,8 +82,7 @@ type node struct {
 // init empties h. Nobody else uses it yet.
 func (h *history) init(limit int) {
 	h.rings, h.order, h.cursor = make(map[Key]*ring), nil, 0
-	h.first, h.last, h.messages = nil, nil, 0
-	h.limit, h.bytes, h.recorded = limit, 0, 0
+	h.messages, h.holders, h.limit, h.bytes, h.recorded = 0, 0, limit, 0, 0
 	h.lost, h.lostBefore, h.wikis = make(map[Key]point), nil, make(map[string]*wiki)
 }
 
@@ -102,20 +105,42 @@ func (h *history) add(n *node, clock int64) {
 		n.Type = r.key.Type // one string for all
 	}
 	n.ring, r.keep, r.list = r, n.Keep, append(r.list, n)
-	if n.prev = h.last; n.prev != nil {
+	w := r.wiki
+	if n.prev = w.last; n.prev != nil {
 		n.prev.next = n
 	} else {
-		h.first = n
+		w.first = n
+		h.holders++
 	}
-	h.last = n
+	w.last = n
 	h.messages++
-	h.bytes += n.bytes
+	h.takes(w, n.bytes)
 	h.recorded += n.recorded
 	h.trim(r, r.keep, clock)
-	for h.bytes > h.limit && h.first != nil {
-		h.drop(h.first.ring)
+	for h.bytes > h.limit && h.messages > 0 {
+		h.drop(h.tooMuch(w).first.ring)
 	}
 	h.sweep(clock)
+}
+
+func (h *history) takes(w *wiki, bytes int) {
+	w.bytes += bytes
+	h.bytes += bytes
+}
+
+// tooMuch returns the wiki whose oldest message has to give way to another's: w, whose turn it is, when it has its share or more, else the one that has most.
+// So no wiki pushes out what others keep within theirs.
+func (h *history) tooMuch(w *wiki) *wiki {
+	if w.first != nil && w.bytes >= h.limit/h.holders {
+		return w
+	}
+	w = nil
+	for _, other := range h.wikis {
+		if other.first != nil && (w == nil || other.bytes > w.bytes) {
+			w = other
+		}
+	}
+	return w
 }
 
 // sweep looks at two keys, one more than can come in between: so all are looked at that nobody asks about.
@@ -152,19 +177,23 @@ func (h *history) drop(r *ring) {
 	n := r.list[0]
 	r.list[0] = nil
 	r.list = r.list[1:]
+	w := r.wiki
 	if n.prev != nil {
 		n.prev.next = n.next
 	} else {
-		h.first = n.next
+		w.first = n.next
 	}
 	if n.next != nil {
 		n.next.prev = n.prev
 	} else {
-		h.last = n.prev
+		w.last = n.prev
+	}
+	if w.first == nil {
+		h.holders--
 	}
 	n.prev, n.next = nil, nil
 	h.messages--
-	h.bytes -= n.bytes
+	h.takes(w, -n.bytes)
 	h.recorded -= n.recorded
 	r.floor = r.floor.max(point{n.Offset, n.Time})
 	if len(r.list) == 0 {
@@ -178,7 +207,8 @@ func (h *history) newRing(k Key) *ring {
 	delete(h.lost, k)
 	delete(h.lostBefore, k)
 	h.rings[r.key], h.order = r, append(h.order, r)
-	h.bytes += ringBytes + len(k.Wiki) + len(k.Type)
+	r.wiki = h.wiki(r.key.Wiki)
+	h.takes(r.wiki, ringBytes+len(k.Wiki)+len(k.Type))
 	return r
 }
 
@@ -189,7 +219,7 @@ func (h *history) remove(r *ring) {
 	h.order[end] = nil
 	h.order = h.order[:end]
 	delete(h.rings, r.key)
-	h.bytes -= ringBytes + len(r.key.Wiki) + len(r.key.Type)
+	h.takes(r.wiki, -ringBytes-len(r.key.Wiki)-len(r.key.Type))
 	h.lose(r.key, r.floor)
 }
 

@@ -38,7 +38,8 @@ const (
 	flagTo
 	flagRecipients
 	flagOnce
-	flagType // another one than the key's
+	flagType   // another one than the key's
+	flagOwners // of the client ids of the recipients
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -109,8 +110,8 @@ func appendFirst(b []byte, d digest, p point) []byte {
 	return seal(appendPoint(append(begin(b, kindFirst), d[:]...), p), start)
 }
 
-// appendMessage appends: flags, point, count and seconds of history, key, then as the flags say type, msg, to, the number of recipients and each, digest of
-// the idempotency key; at last from and user.
+// appendMessage appends: flags, point, count and seconds of history, key, then as the flags say type, msg, to, the number of recipients and each, wiki and user of the
+// owner of each, digest of the idempotency key; at last from and user.
 func appendMessage(b []byte, n *node) []byte {
 	start := len(b)
 	var flags byte
@@ -123,6 +124,7 @@ func appendMessage(b []byte, n *node) []byte {
 	set(n.Msg != nil, flagMsg)
 	set(n.To != nil, flagTo)
 	set(n.Recipients != nil, flagRecipients)
+	set(n.Recipients != nil && n.Owners != nil, flagOwners)
 	set(n.once != digest{}, flagOnce)
 	set(n.Type != n.Key.Type, flagType)
 	b = appendPoint(append(begin(b, kindMessage), flags), point{n.Offset, n.Time})
@@ -141,6 +143,11 @@ func appendMessage(b []byte, n *node) []byte {
 		b = binary.AppendUvarint(b, uint64(len(n.Recipients)))
 		for _, id := range n.Recipients {
 			b = appendText(b, id)
+		}
+	}
+	if flags&flagOwners != 0 {
+		for _, o := range n.Owners {
+			b = appendText(appendText(b, o.Wiki), o.User)
 		}
 	}
 	if flags&flagOnce != 0 {
@@ -245,6 +252,15 @@ func (b *body) message() (*node, error) {
 		n.Recipients = make([]string, count)
 		for i := range n.Recipients {
 			n.Recipients[i] = b.alias()
+		}
+	}
+	if flags&flagOwners != 0 {
+		if len(n.Recipients) > len(b.rest)/2 {
+			return nil, errRecord
+		}
+		n.Owners = make([]Owner, len(n.Recipients))
+		for i := range n.Owners {
+			n.Owners[i] = Owner{b.alias(), b.alias()}
 		}
 	}
 	if flags&flagOnce != 0 {

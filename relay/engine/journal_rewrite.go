@@ -57,9 +57,11 @@ func (e *Memory) snapshot() *snapshot {
 	s.upto, s.faults = j.size, j.faults
 	s.reserved = e.reserved.Load()
 	s.nodes = make([]*node, 0, h.messages)
-	for n := h.first; n != nil; n = n.next {
-		if s.nodes = append(s.nodes, n); n.ring.list[0] == n && n.ring.floor != (point{}) {
-			s.floors = append(s.floors, floorOf{n, n.ring.floor})
+	for _, w := range h.wikis {
+		for n := w.first; n != nil; n = n.next {
+			if s.nodes = append(s.nodes, n); n.ring.list[0] == n && n.ring.floor != (point{}) {
+				s.floors = append(s.floors, floorOf{n, n.ring.floor})
+			}
 		}
 	}
 	b := appendReserve(appendEpoch([]byte(journalMagic), e.epoch, j.boot), s.reserved)

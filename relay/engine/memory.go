@@ -33,8 +33,9 @@ type Options struct {
 	Journal string
 	// Bytes is how much memory kept messages may take; the oldest of all go when there are more. 0: [DefaultBytes].
 	Bytes int
-	// Changed is told of each change of presence, one after the other. It must not block and not close the engine. nil: nobody is.
-	Changed func(Change)
+	// Changed is told of changes of presence, in their order, those that come together in one call; no two calls overlap. It must not block and not close
+	// the engine. nil: nobody is told.
+	Changed func([]Change)
 	// Log gets what went wrong with the journal. nil: nobody does.
 	Log *slog.Logger
 

@@ -2,12 +2,15 @@ package engine
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"unsafe"
 )
 
 // nodeBytes is what a kept message takes without its text, places in lists included.
 const nodeBytes = int(unsafe.Sizeof(node{})) + 32
+
+const ownerBytes = int(unsafe.Sizeof(Owner{}))
 
 // digest stands for a text: nobody can make two texts that have the same.
 type digest [16]byte
@@ -34,7 +37,13 @@ func newNode(m *Message) *node {
 
 // own makes n point to nothing but memory of its own, in few pieces.
 func (n *node) own() {
+	if !slices.ContainsFunc(n.Owners, func(o Owner) bool { return o != Owner{} }) {
+		n.Owners = nil
+	}
 	size := len(n.From) + len(n.User)
+	for _, o := range n.Owners {
+		size += len(o.Wiki) + len(o.User)
+	}
 	if n.Type != n.Key.Type {
 		size += len(n.Type)
 	}
@@ -59,6 +68,10 @@ func (n *node) own() {
 		}
 		n.Recipients = list
 	}
+	n.Owners = slices.Clone(n.Owners)
+	for i, o := range n.Owners {
+		n.Owners[i] = Owner{take(o.Wiki), take(o.User)}
+	}
 	raw := make([]byte, 0, len(n.Msg)+len(n.To))
 	own := func(b []byte) []byte {
 		if b == nil {
@@ -69,5 +82,5 @@ func (n *node) own() {
 		return raw[start:len(raw):len(raw)]
 	}
 	n.Msg, n.To = own(n.Msg), own(n.To)
-	n.bytes = nodeBytes + size + cap(raw) + 16*len(n.Recipients)
+	n.bytes = nodeBytes + size + cap(raw) + 16*len(n.Recipients) + ownerBytes*len(n.Owners)
 }

@@ -11,23 +11,26 @@ import (
 const (
 	// leaveAfter is how long a user must have been gone to have left: a page that is loaded anew does not leave.
 	leaveAfter = 5 * time.Second
-	// countAfter is how long changes of the number of anonymous visitors of a key are collected.
-	countAfter = time.Second
+	// tellAfter is how long changes of a key are collected: when many come at once, each follower gets what they are together.
+	tellAfter = time.Second
+	// presentAgain is down to how many users a crowd must have shrunk for them to be named again. It is less than PresentMost, or else who wants names would
+	// ask for all of them whenever one comes and goes.
+	presentAgain = PresentMost - PresentMost/10
 )
 
 // presence is who subscribes to which key. It takes memory for those who are there only, and the time of each call but present does not depend on how many
 // they are.
 type presence struct {
-	mu       sync.Mutex
-	rooms    map[Key]*room
-	leaving  delayed[departure]
-	counting delayed[*room]
-	closed   bool
+	mu      sync.Mutex
+	rooms   map[Key]*room
+	leaving delayed[departure]
+	pausing delayed[*room]
+	closed  bool
 
 	connections int // of all rooms
 
-	changed func(Change) // nil: nobody wants to know
-	changes []Change     // that nobody has been told of
+	changed func([]Change) // nil: nobody wants to know
+	changes []Change       // that nobody has been told of
 	telling bool
 	told    sync.Cond // telling has ended
 }
@@ -39,8 +42,11 @@ type room struct {
 	list      []*visitor // all of users
 	anonymous map[uint64]struct{}
 	most      struct{ users, anonymous int } // since the maps were made
-	told      int                            // how many anonymous there are, as others know it
-	counting  bool                           // they will be told
+	told      struct{ users, anonymous int } // how many there are, as others know it
+	news      []Change                       // that others will be told of
+	pausing   bool                           // until that is so, or because something has just been told
+	crowd     bool                           // others are told numbers only
+	crowded   bool                           // and do not know that yet
 }
 
 // visitor is a user who is in a room, or has been a moment ago.
@@ -103,7 +109,7 @@ func (c *connections) len() int {
 func (p *presence) init(o *Options) {
 	p.rooms, p.changed, p.told.L = make(map[Key]*room), o.Changed, &p.mu
 	p.leaving = delayed[departure]{delay: leaveAfter, now: o.Now, after: o.After, mu: &p.mu, due: p.left}
-	p.counting = delayed[*room]{delay: countAfter, now: o.Now, after: o.After, mu: &p.mu, due: p.counted}
+	p.pausing = delayed[*room]{delay: tellAfter, now: o.Now, after: o.After, mu: &p.mu, due: p.paused}
 }
 
 func (p *presence) enter(k Key, who Person) {
@@ -125,7 +131,7 @@ func (p *presence) enter(k Key, who Person) {
 		r.anonymous[who.Connection] = struct{}{}
 		p.connections += len(r.anonymous) - before
 		r.most.anonymous = max(r.most.anonymous, len(r.anonymous))
-		p.count(r)
+		p.pause(r)
 		return
 	}
 	v := r.users[who.User]
@@ -136,7 +142,7 @@ func (p *presence) enter(k Key, who Person) {
 		}
 		r.users[v.user], r.list = v, append(r.list, v)
 		r.most.users = max(r.most.users, len(r.list))
-		p.tell(Change{Key: r.key, Joined: true, User: v.user})
+		p.named(r, Change{Key: r.key, Joined: true, User: v.user})
 	}
 	before := v.connections.len()
 	v.connections.add(who.Connection)
@@ -154,7 +160,7 @@ func (p *presence) exit(k Key, who Person) {
 		before := len(r.anonymous)
 		delete(r.anonymous, who.Connection)
 		p.connections += len(r.anonymous) - before
-		p.count(r)
+		p.pause(r)
 		return
 	}
 	v := r.users[who.User]
@@ -170,20 +176,47 @@ func (p *presence) exit(k Key, who Person) {
 	}
 }
 
-// count sees to it that others learn how many anonymous visitors r has.
-func (p *presence) count(r *room) {
-	if !r.counting && len(r.anonymous) != r.told {
-		r.counting = true
-		p.counting.add(r, p.counting.now().Add(countAfter))
+// named is for a user who has come to r, or gone: others learn it at once, unless they have just been told something of r; then with what else comes.
+func (p *presence) named(r *room, c Change) {
+	switch {
+	case r.crowd:
+	case len(r.list) > PresentMost || len(r.news) == PresentMost:
+		r.crowd, r.crowded, r.news = true, true, nil
+	case r.pausing:
+		r.news = append(r.news, c)
+	default:
+		p.tell(c)
+		r.told.users = len(r.list)
+	}
+	p.pause(r)
+}
+
+// pause sees to it that others are told later what they do not know then, and nothing before.
+func (p *presence) pause(r *room) {
+	if !r.pausing {
+		r.pausing = true
+		p.pausing.add(r, p.pausing.now().Add(tellAfter))
 	}
 }
 
-func (p *presence) counted(r *room) {
-	r.counting = false
-	if n := len(r.anonymous); n != r.told {
-		p.tell(Change{Key: r.key, Joined: n > r.told, Anonymous: n})
-		r.told = n
+// paused tells what has changed since something was told of r last, and makes the next pause.
+func (p *presence) paused(r *room) {
+	r.pausing = false
+	users, anonymous, told := len(r.list), len(r.anonymous), r.told
+	r.told.users, r.told.anonymous = users, anonymous
+	switch {
+	case r.crowd && (r.crowded || r.told != told):
+		p.tell(Change{Key: r.key, Joined: users+anonymous > told.users+told.anonymous, Anonymous: anonymous, Crowd: true, Count: users + anonymous})
+	case !r.crowd:
+		p.tell(r.news...)
+		if anonymous != told.anonymous {
+			p.tell(Change{Key: r.key, Joined: anonymous > told.anonymous, Anonymous: anonymous})
+		}
 	}
+	if len(r.news) > 0 || r.told != told {
+		p.pause(r)
+	}
+	r.news, r.crowd, r.crowded = nil, r.crowd && users > presentAgain, false
 	p.free(r)
 }
 
@@ -199,7 +232,7 @@ func (p *presence) left(d departure) {
 	r.list[v.place].place = v.place
 	r.list[end] = nil
 	r.list = r.list[:end]
-	p.tell(Change{Key: r.key, User: v.user})
+	p.named(r, Change{Key: r.key, User: v.user})
 	p.free(r)
 }
 
@@ -211,7 +244,7 @@ func (p *presence) free(r *room) {
 		r.list = slices.Clone(r.list)
 	}
 	r.anonymous = shrunk(r.anonymous, &r.most.anonymous)
-	if r.users == nil && r.anonymous == nil && !r.counting && p.rooms[r.key] == r {
+	if r.users == nil && r.anonymous == nil && !r.pausing && p.rooms[r.key] == r {
 		delete(p.rooms, r.key)
 	}
 }
@@ -234,12 +267,12 @@ func shrunk[K comparable, V any](m map[K]V, most *int) map[K]V {
 	return small
 }
 
-// tell puts a change in the queue, and sees to it that somebody takes it from there: outside the lock, but in order.
-func (p *presence) tell(c Change) {
-	if p.changed == nil {
+// tell puts changes in the queue, and sees to it that somebody takes them from there: outside the lock, but in order.
+func (p *presence) tell(changes ...Change) {
+	if p.changed == nil || len(changes) == 0 {
 		return
 	}
-	if p.changes = append(p.changes, c); !p.telling {
+	if p.changes = append(p.changes, changes...); !p.telling {
 		p.telling = true
 		go p.tellAll() // until there are no more; close waits for it
 	}
@@ -252,9 +285,7 @@ func (p *presence) tellAll() {
 		batch := p.changes
 		p.changes = nil
 		p.mu.Unlock()
-		for _, c := range batch {
-			p.changed(c)
-		}
+		p.changed(batch)
 		p.mu.Lock()
 	}
 	p.telling = false
@@ -290,7 +321,7 @@ func (p *presence) close() {
 	defer p.mu.Unlock()
 	p.closed = true
 	p.leaving.end()
-	p.counting.end()
+	p.pausing.end()
 	for p.telling {
 		p.told.Wait()
 	}

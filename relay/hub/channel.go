@@ -167,9 +167,16 @@ func (ch *channel) put(it item) {
 func (ch *channel) tell(frame []byte) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	if len(ch.subs) > 0 {
-		ch.put(item{forms: forms{plain: slices.Clip(frame)}})
+	if len(ch.subs) == 0 {
+		return
 	}
+	if n := len(ch.items); n > 0 {
+		if last := &ch.items[n-1]; last.to == nil && len(last.skip) == 0 && len(last.plain) < flushBytes {
+			last.plain = append(last.plain, frame...) // which is compressed when it is sent
+			return
+		}
+	}
+	ch.put(item{forms: forms{plain: slices.Clip(frame)}})
 }
 
 // addFor appends a message for certain members.

@@ -3,10 +3,12 @@ package hub
 import (
 	"slices"
 	"time"
+
+	"mediawiki-websocket/relay/engine"
 )
 
-// Owner is whose connection it is: a user of a wiki, or one of its visitors without an account, who cannot be told apart.
-type Owner struct{ Wiki, User string }
+// Owner is whose connection it is.
+type Owner = engine.Owner
 
 // SetOwner says whose m is. It comes before m's first client.
 func (h *Hub) SetOwner(m *Member, o Owner) {
@@ -64,6 +66,14 @@ func (r *reservations) take(id string, o Owner) bool {
 	return true
 }
 
+// owner returns for whom an id is kept, or else the zero value.
+func (r *reservations) owner(id string) Owner {
+	if o, ok := r.now[id]; ok {
+		return o
+	}
+	return r.old[id]
+}
+
 // AddClient makes m carry the client id, unless that is somebody else's.
 func (h *Hub) AddClient(m *Member, id string) bool {
 	return h.addClient(m, id, func() []string { return append(slices.Clone(m.clients), id) })
@@ -94,6 +104,27 @@ func (h *Hub) MayBe(id string, o Owner) bool {
 	defer h.clientsMu.RUnlock()
 	holders := h.clients[id]
 	return len(holders) == 0 || holders[0].owner == o
+}
+
+// Owners returns which user has each of these client ids, or has had it a moment ago; the zero value where that is nobody, or a visitor without an account.
+// nil: nobody is known for any.
+func (h *Hub) Owners(ids []string) (owners []Owner) {
+	h.clientsMu.RLock()
+	defer h.clientsMu.RUnlock()
+	for i, id := range ids {
+		o := h.reserved.owner(id)
+		if holders := h.clients[id]; len(holders) > 0 {
+			o = holders[0].owner
+		}
+		if o.User == "" {
+			continue
+		}
+		if owners == nil {
+			owners = make([]Owner, len(ids))
+		}
+		owners[i] = o
+	}
+	return owners
 }
 
 // Carries reports whether m has the client id.

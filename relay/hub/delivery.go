@@ -60,14 +60,24 @@ func (d *Delivery) Tell(k engine.Key, frame []byte) {
 	}
 }
 
-// Wants reports whether m, if it has joined the message's key, would be given a message that is delivered now.
-func (h *Hub) Wants(m *Member, message *engine.Message) bool {
+// Wants reports whether m, if it has joined the message's key, would be given a message that was kept if it were delivered now. meant: it is for m. One with
+// recipients is so only when one of the ids that m has was known to be its owner's at that time: others may have had the id then.
+func (h *Hub) Wants(m *Member, message *engine.Message) (wants, meant bool) {
 	h.clientsMu.RLock()
 	defer h.clientsMu.RUnlock()
 	if message.From != "" && m.sole == message.From {
-		return false
+		return false, false
 	}
-	return message.Recipients == nil || slices.ContainsFunc(message.Recipients, func(id string) bool { return slices.Contains(h.clients[id], m) })
+	if message.Recipients == nil {
+		return true, true
+	}
+	for i, id := range message.Recipients {
+		if slices.Contains(h.clients[id], m) {
+			wants = true
+			meant = meant || m.owner.User != "" && i < len(message.Owners) && message.Owners[i] == m.owner
+		}
+	}
+	return wants, meant
 }
 
 // senders returns whom a message from a client is not for: those that carry only that client.

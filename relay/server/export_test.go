@@ -1,6 +1,10 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+
+	"mediawiki-websocket/relay/engine"
+)
 
 // Public returns the handler of the public ports.
 func (s *Server) Public() http.Handler { return s.routes(false) }
@@ -14,3 +18,6 @@ func (s *Server) ForgetWarnings() {
 	defer s.warn.mu.Unlock()
 	clear(s.warn.told)
 }
+
+// Engine returns the engine of the relay.
+func (s *Server) Engine() engine.Engine { return s.engine }

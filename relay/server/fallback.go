@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"container/list"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -31,6 +32,7 @@ const (
 	pollHold    = 25 * time.Second // how long a poll waits for frames
 	pollGrace   = 40 * time.Second // a connection that nobody polls for so long has ended
 	pollBytes   = 256 << 10        // frames in one answer, but always one
+	lingerBytes = 4 << 10          // frames that are kept for a last poll when the connection has ended
 )
 
 // The names of the transports, as metrics have them.
@@ -45,9 +47,13 @@ type fallback struct {
 	key       string // 130 random bits
 	origin    string // the only one that the key is good for
 	transport string
-	ws        *websocket.Conn
-	known     atomic.Bool // the relay knows whose it is
+	ws        atomic.Pointer[websocket.Conn] // nil: it has ended, and waits for a last poll only
+	known     atomic.Bool                    // the relay knows whose it is
+	used      atomic.Bool                    // somebody has its key, and has used it
 	out       outlet
+
+	line  *list.List    // where it waits for a last poll; guarded by the fallbacks' lock, as place is
+	place *list.Element // nil: it does not
 
 	sending sync.Mutex // one request after the other
 	sent    uint64     // the number of the last one
@@ -68,6 +74,9 @@ type fallbacks struct {
 	mu    sync.Mutex
 	byKey map[string]*fallback
 	tasks sync.WaitGroup // their goroutines, which end with the connection
+
+	// Those that have ended and wait for a last poll, the oldest first, as *fallback; strangers are those that had not said who they are.
+	strangers, users list.List
 }
 
 func (fs *fallbacks) add(f *fallback) {
@@ -83,6 +92,25 @@ func (fs *fallbacks) remove(f *fallback) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	delete(fs.byKey, f.key)
+	if f.place != nil {
+		f.line.Remove(f.place)
+		f.place = nil
+	}
+}
+
+// linger lets f, which has ended, wait for a last poll. There are at most so many of its kind: it returns the one that must make room, or nil.
+func (fs *fallbacks) linger(f *fallback, most int) (end *fallback) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if f.line = &fs.strangers; f.known.Load() {
+		f.line = &fs.users
+	}
+	f.place = f.line.PushBack(f)
+	if f.line.Len() > most {
+		end = f.line.Remove(f.line.Front()).(*fallback)
+		end.place = nil
+	}
+	return end
 }
 
 // get returns the connection of a key that was given to a page of that origin, or nil.
@@ -135,7 +163,7 @@ func (f *fallback) run(task func()) {
 			if fault := recover(); fault != nil {
 				f.s.env.Panics.Add(1)
 				f.s.log.Error("fault in a connection", "fault", fault, "stack", string(debug.Stack()))
-				f.ws.CloseNow()
+				f.hangUp()
 				f.out.abort()
 			}
 		}()
@@ -212,8 +240,10 @@ func (s *Server) perform(w http.ResponseWriter, r *http.Request, words []string,
 	case f == nil:
 		conn.WriteError(w, http.StatusNotFound, wire.NewError(wire.BadRequest, "no connection has this key, or not any more: open another"))
 	case verb == "poll":
+		f.used.Store(true)
 		p.poll(w, n)
 	default:
+		f.used.Store(true)
 		f.send(w, r, n, frames)
 	}
 }
@@ -247,7 +277,7 @@ func (f *fallback) send(w http.ResponseWriter, r *http.Request, n uint64, frames
 		} else {
 			refuse(w, wire.NewError(wire.BadRequest, "the body was cut short"))
 		}
-		f.ws.CloseNow()
+		f.hangUp()
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -255,6 +285,10 @@ func (f *fallback) send(w http.ResponseWriter, r *http.Request, n uint64, frames
 
 // sendAll returns an error when the body ends in the middle. That the connection has ended is none: the browser is told on the other way.
 func (f *fallback) sendAll(ctx context.Context, frames io.Reader) error {
+	ws := f.ws.Load()
+	if ws == nil {
+		return nil
+	}
 	most := f.s.cfg.Limits.FrameBytes
 	lines := bufio.NewScanner(frames)
 	lines.Buffer(nil, most+2) // and the end of the line
@@ -262,28 +296,37 @@ func (f *fallback) sendAll(ctx context.Context, frames io.Reader) error {
 		if len(lines.Bytes()) == 0 {
 			continue
 		}
-		if f.ws.Write(ctx, websocket.MessageText, lines.Bytes()) != nil {
+		if ws.Write(ctx, websocket.MessageText, lines.Bytes()) != nil {
 			return nil
 		}
 	}
 	if lines.Err() == bufio.ErrTooLong { // the relay has a close code for that
-		f.ws.Write(ctx, websocket.MessageText, make([]byte, most+1))
+		ws.Write(ctx, websocket.MessageText, make([]byte, most+1))
 		return nil
 	}
 	return lines.Err()
 }
 
+// hangUp ends the WebSocket inside of the relay, if it has not ended. The pump then ends the rest.
+func (f *fallback) hangUp() {
+	if ws := f.ws.Load(); ws != nil {
+		ws.CloseNow()
+	}
+}
+
 // pump brings frames from the relay to the outlet until the connection ends.
 func (f *fallback) pump() {
+	ws := f.ws.Load()
 	for {
-		_, frame, err := f.ws.Read(context.Background()) // ends with the connection
+		_, frame, err := ws.Read(context.Background()) // ends with the connection
 		if err == nil {
 			err = f.out.put(frame)
 		}
 		if err == nil {
 			continue
 		}
-		f.ws.CloseNow()
+		ws.CloseNow()
+		f.ws.Store(nil) // with its buffers, which are much more than all else of f
 		why := wire.Close{Code: int(websocket.StatusAbnormalClosure)}
 		var closed websocket.CloseError
 		if errors.As(err, &closed) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -38,7 +39,7 @@ func (f *fallback) dial(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	ws.SetReadLimit(-1)
-	f.ws = ws
+	f.ws.Store(ws)
 	return true
 }
 
@@ -131,6 +132,12 @@ type remote struct {
 }
 
 func (r *remote) RemoteAddr() net.Addr { return r.address }
+
+// Close stops the pipe's timers, too, which would keep it in memory until they run out.
+func (r *remote) Close() error {
+	r.SetDeadline(time.Time{})
+	return r.Conn.Close()
+}
 
 type address string
 

@@ -20,3 +20,6 @@ func (s *Server) LimitFiles(n int) {
 	defer s.files.mu.Unlock()
 	s.files.max = n
 }
+
+// FallbacksKept returns how many connections over plain HTTP are known, those included that have ended.
+func (s *Server) FallbacksKept() int { return len(s.fallbacks.all()) }

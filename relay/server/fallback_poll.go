@@ -127,6 +127,9 @@ func (p *polled) poll(w http.ResponseWriter, ack uint64) {
 func (p *polled) next(w http.ResponseWriter, ack uint64) ([]byte, *wire.Error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed != nil && len(p.frames) == 0 {
+		return p.text(), nil
+	}
 	if ack < p.acked || ack > p.acked+uint64(len(p.frames)) {
 		return nil, wire.NewError(wire.BadRequest, `ACK must be the "next" of the last answer`)
 	}
@@ -174,7 +177,7 @@ func (p *polled) tick() {
 		return
 	}
 	p.die()
-	p.f.ws.CloseNow()
+	p.f.hangUp()
 }
 
 // die forgets the connection.
@@ -191,17 +194,38 @@ func (p *polled) ping() bool { return true }
 func (p *polled) welcome() {}
 
 func (p *polled) end(why wire.Close) {
+	if oldest := p.ended(why); oldest != nil {
+		oldest.out.abort()
+	}
+}
+
+// ended keeps how the connection has ended for a last poll, and returns the one for which that is done no more.
+func (p *polled) ended(why wire.Close) (oldest *fallback) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closed = &why
+	if p.dead {
+		return nil
+	}
+	if !p.f.used.Load() { // nobody has said anything, or asked: nobody is told
+		p.die()
+		return nil
+	}
 	p.answer()
+	p.closed = &why
+	if p.bytes > lingerBytes { // the page fetches what it does not have when it comes back, as after any connection that broke off
+		p.frames, p.bytes = nil, 0
+	}
+	if p.answer(); p.dead {
+		return nil
+	}
+	return p.f.s.fallbacks.linger(p.f, max(1, p.f.s.files.sockets()/4))
 }
 
 func (p *polled) abort() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.die()
-	p.f.ws.CloseNow()
+	p.f.hangUp()
 	if p.waiting != nil {
 		p.waiting.Close()
 		p.waiting = nil

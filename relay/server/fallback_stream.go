@@ -29,9 +29,9 @@ func (f *fallback) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
-	nc, head, err := hold(w, func(net.Conn) { f.ws.CloseNow() })
+	nc, head, err := hold(w, func(net.Conn) { f.hangUp() })
 	if err != nil {
-		f.ws.CloseNow()
+		f.hangUp()
 		return
 	}
 	out.conn = nc
@@ -93,7 +93,7 @@ func (s *stream) start(head []byte) {
 func (s *stream) watch() {
 	var b [1]byte
 	s.conn.Read(b[:])
-	s.f.ws.CloseNow()
+	s.f.hangUp()
 }
 
 func (s *stream) put(frame []byte) error {
@@ -186,7 +186,7 @@ func (s *stream) end(why wire.Close) {
 }
 
 func (s *stream) abort() {
-	s.f.ws.CloseNow()
+	s.f.hangUp()
 	s.conn.Close() // without the lock, which who writes holds
 }
 

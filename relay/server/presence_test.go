@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mediawiki-websocket/relay/config"
+	"mediawiki-websocket/relay/engine"
 	"mediawiki-websocket/relay/relaytest"
 )
 
@@ -238,4 +239,37 @@ func TestFollowedTypesAtTheLimitAndOnePast(t *testing.T) {
 	c.Expect(`{"op":"join","type":"a:Room/2","user":"Bob"}`)
 	c.CloseNow()
 	r.Await(t, "end", func(s relaytest.Stats) bool { return s.Connections == 1 && s.Types == 1 })
+}
+
+// Names of a crowd would be as many frames as there are users, for each of them.
+func TestCrowdIsToldByName(t *testing.T) {
+	inBubbleWith(t, withPresence, func(t *testing.T, r *relaytest.Relay) {
+		watcher := r.V1(t, seer("Watcher"))
+		watcher.Ask(`{"id":5,"op":"presence","type":"a:Room/1","follow":true}`)
+		room := engine.Key{Wiki: "a:", Type: "a:Room/1"}
+		user := func(n int) engine.Person {
+			return engine.Person{User: fmt.Sprintf("User %04d", n), Connection: uint64(1000 + n)}
+		}
+		for n := range engine.PresentMost {
+			r.Engine().Enter(room, user(n))
+		}
+		for n := range engine.PresentMost {
+			watcher.Expect(fmt.Sprintf(`{"op":"join","type":"a:Room/1","user":"User %04d"}`, n))
+		}
+		time.Sleep(10 * time.Second)
+		for n := engine.PresentMost; n < 5000; n++ {
+			r.Engine().Enter(room, user(n))
+		}
+		r.Engine().Enter(room, engine.Person{Connection: 9})
+		watcher.Expect(`{"op":"join","type":"a:Room/1","anonymous":1,"count":5001}`)
+		for n := range 4999 {
+			r.Engine().Exit(room, user(n))
+		}
+		watcher.Expect(`{"op":"leave","type":"a:Room/1","anonymous":1,"count":2}`)
+		r.Engine().Enter(room, user(0))
+		watcher.Expect(`{"op":"join","type":"a:Room/1","user":"User 0000"}`)
+		if got := whoIs(t, watcher, "a:Room/1"); got != `{"users":["User 0000","User 4999"],"anonymous":1,"count":3}` {
+			t.Error(got)
+		}
+	})
 }

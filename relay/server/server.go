@@ -159,8 +159,12 @@ func (s *Server) openRevocations() error {
 // openEngine opens the engine, and the file of kept messages, which is this relay's alone once it has the lock.
 func (s *Server) openEngine() error {
 	followers := s.hub.NewDelivery(nil)
-	changed := func(c engine.Change) {
-		conn.Tell(followers, c)
+	followers.Breathe = s.env.Breathe
+	changed := func(changes []engine.Change) {
+		for _, c := range changes {
+			conn.Tell(followers, c)
+			followers.Pace()
+		}
 		followers.Flush()
 	}
 	e, err := engine.Open(engine.Options{Journal: s.cfg.History, Bytes: s.cfg.HistoryBytes, Changed: changed, Log: s.log})

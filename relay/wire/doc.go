@@ -40,7 +40,7 @@
 //	{"op":"expire","type":T}                              the subscription token runs out: subscribe again, with a new one, and nothing is missed
 //	{"op":"revoked","type":T}                             a subscription ended: subscribe again, with a new subscription token
 //	{"op":"join","type":T,"user":U}                       a user has come to a type that the client follows; {…,"anonymous":N}: how many visitors without
-//	{"op":"leave","type":T,"user":U}                      an account there are now, after one has come or gone
+//	{"op":"leave","type":T,"user":U}                      an account there are now, {…,"anonymous":N,"count":N}: and how many of all; see Presence
 //	{"op":"reconnect","after":ms}                         this relay is going away
 //	{"op":"pong"}
 //
@@ -112,9 +112,11 @@
 // it may. They survive its end, however that comes, though not a breakdown of the machine: after that the epoch is another one.
 //
 // A subscribe with "since" says what the client has seen of the type: all that a position covers, or all from before a time. "recovered":true says that the
-// messages behind the reply are all that came after that; they are ordinary message frames, oldest first, and obey the rules of live ones: those with
-// recipients are only for who holds one of them now, and who is the only client of the connection does not get its own. "recovered":false says that some may be
-// gone, and then none are sent: the page must fetch again what it shows. That is so when the epoch is another, when some were not kept for long enough, when
+// messages behind the reply are all that came after that; they are ordinary message frames, oldest first, and obey the rules of live ones: who is the only
+// client of the connection does not get its own, and those with recipients are only for who holds one of them now. Client ids pass from one to another, though: out
+// of the history such a message goes only to the user, of the same wiki, who held that id, or had held it minutes before, when it was published. To others who
+// hold the id, and where nobody knows who did, as with visitors without an account and users who had been away for longer, the reply says "recovered":false.
+// That means that some may be gone, and then none are sent: the page must fetch again what it shows. It is so too when the epoch is another, when some were not kept for long enough, when
 // they would fill more than half of the outbox, and for types without history when anything was published in between, or when the relay has
 // been restarted. Without "since" it is true, and nothing is sent. Rights count as they are when the client comes back.
 //
@@ -134,8 +136,12 @@
 //
 // With "follow":true the client is told from then on who comes and goes, with "follow":false no more, and without it as before. A change that comes before the
 // reply is in the reply already, and one behind it may be: the last word counts. A user leaves when its last subscription has been gone for five seconds, so that a page that is loaded again
-// does not; the number of anonymous visitors is told at most once a second. A connection follows as many types as it may subscribe to. When the wiki or a new
-// token takes the right away, the changes end without a word.
+// does not. What changes within a second of another change is told together when that second is over. A connection follows as many types as it may subscribe to.
+// When the wiki or a new token takes the right away, the changes end without a word.
+//
+// When more than 1000 users are there, or so many come and go within a second, nobody is told who: join and leave then have "anonymous" and "count", as in the
+// reply, at most once a second. That goes on until 900 users are there, which the last such number says, or fewer; from then on users are named again. Who needs
+// the names asks anew after a "count", because those that came and went meanwhile were not told.
 //
 // # Over plain HTTP
 //
@@ -151,7 +157,9 @@
 //
 // A stream begins with the event "open", whose data is {"key":KEY}. Then each frame is the data of an event without a name, "ping" wants a frame as a sign
 // of life, such as {"op":"ping"}, and "close", with {"code":…,"reason":"…"}, is the last. A poll is answered when there are frames, or after 25 seconds;
-// ACK is the "next" of the last answer, 0 at first, and what is not acknowledged comes again. A connection that nobody polls for 40 seconds has ended. A key
+// ACK is the "next" of the last answer, 0 at first, and what is not acknowledged comes again. A connection that nobody polls for 40 seconds has ended. When the
+// relay ends one, "close" is kept for the next poll within these 40 seconds, with the last frames if they are few; not for one whose key nobody has used yet, and
+// when very many wait, not for those that have done so for longest. A key
 // that is unknown, ended or used from another origin is 404. The last send, repeated because its answer was lost, is answered and not done again.
 // Limits, rates, rights and close codes are those of a WebSocket.
 package wire

@@ -18,10 +18,10 @@ import (
 
 // Options says how an engine is to be.
 type Options struct {
-	Store   string              // names what the engine keeps its messages in, among those of the test; "": a new one
-	Clock   *Clock              // nil: the real one
-	Bytes   int                 // of memory for kept messages; 0: enough
-	Changed func(engine.Change) // nil: nobody wants to know
+	Store   string                // names what the engine keeps its messages in, among those of the test; "": a new one
+	Clock   *Clock                // nil: the real one
+	Bytes   int                   // of memory for kept messages; 0: enough
+	Changed func([]engine.Change) // nil: nobody wants to know
 }
 
 // Abilities says what an engine can do that not all can.
@@ -62,6 +62,7 @@ func Run(t *testing.T, open Open, can Abilities) {
 		{"Age", s.age, !can.Clock},
 		{"Time", s.time, !can.Clock},
 		{"Bytes", s.bytes, !can.Bytes},
+		{"WikisBytes", s.wikisBytes, !can.Bytes},
 		{"Repeats", s.repeats, false},
 		{"RepeatsEnd", s.repeatsEnd, !can.Clock},
 		{"RepeatsAtOnce", s.repeatsAtOnce, false},
@@ -73,6 +74,7 @@ func Run(t *testing.T, open Open, can Abilities) {
 		{"Together", s.together, !can.Together},
 		{"Presence", s.presence, !can.Clock},
 		{"Anonymous", s.anonymous, !can.Clock},
+		{"Herd", s.herd, !can.Clock},
 		{"Crowd", s.crowd, false},
 	} {
 		if !test.skip {
@@ -187,5 +189,5 @@ func example(k engine.Key, buf []byte) *engine.Message {
 		panic(err)
 	}
 	envelope.Type = k.Type
-	return &engine.Message{Key: k, Keep: keep, Message: codec.Message{Envelope: envelope, User: "Ann", Wiki: true}}
+	return &engine.Message{Key: k, Keep: keep, Message: codec.Message{Envelope: envelope, User: "Ann", Wiki: true}, Owners: []engine.Owner{{Wiki: "a:", User: "Bob"}, {}}}
 }

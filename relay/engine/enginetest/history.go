@@ -95,7 +95,8 @@ func (s *suite) copies(t *testing.T) {
 			buf[i] = '!'
 		}
 		got := at(e, page, keep, after(start))
-		if !got.All || len(got.Messages) != 1 || got.Messages[0].Time != m.Time || !reflect.DeepEqual(got.Messages[0].Message, want.Message) {
+		if !got.All || len(got.Messages) != 1 || got.Messages[0].Time != m.Time || !reflect.DeepEqual(got.Messages[0].Message, want.Message) ||
+			!reflect.DeepEqual(got.Messages[0].Owners, want.Owners) {
 			t.Fatalf("%+v\nwant %+v", got, want)
 		}
 		if again := codec.AppendMessage(nil, &got.Messages[0].Message); !bytes.Equal(again, frame) {
@@ -300,4 +301,23 @@ func (s *suite) bytes(t *testing.T) {
 	if m := at(e, other, engine.History{Count: 1000, Seconds: 3600}, after(start)); m.All {
 		t.Error("100 messages of 30 KiB are kept in 256 KiB")
 	}
+}
+
+// wikisBytes: a wiki that keeps very much pushes out its own messages, and not what another keeps, who has less than a share.
+func (s *suite) wikisBytes(t *testing.T) {
+	e := s.engine(t, Options{Bytes: 256 << 10})
+	many := engine.History{Count: 10000, Seconds: 3600}
+	few, much := engine.Key{Wiki: "a:", Type: "a:T"}, engine.Key{Wiki: "b:", Type: "b:T"}
+	e.Declare("a:", "1")
+	e.Declare("b:", "1")
+	start := here(e, few)
+	publish(t, e, few, 0, 5, many)
+	publish(t, e, much, 0, 3000, many)
+	wants(t, at(e, few, many, after(start)), 0, 5)
+	lost(t, at(e, much, many, after(start)))
+	publish(t, e, few, 5, 3000, many) // up to its share, the other has to give way
+	now := here(e, much)
+	publish(t, e, much, 3000, 3010, many)
+	wants(t, at(e, much, many, after(now)), 3000, 3010)
+	lost(t, at(e, few, many, after(start)))
 }

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -41,6 +42,15 @@ func (s *suite) goesOn(t *testing.T, o Options, end func(engine.Engine) Options)
 	if _, err := e.Publish(m, func(*engine.Message) {}); err != nil {
 		t.Fatal(err)
 	}
+	private := message(engine.Key{Wiki: "a:", Type: "private"}, 0, keep)
+	private.Recipients, private.Owners = []string{"x", "y"}, []engine.Owner{{}, {Wiki: "a:", User: "Ann"}}
+	unknown := message(private.Key, 1, keep)
+	unknown.Recipients = private.Recipients
+	for _, m := range []*engine.Message{private, unknown} {
+		if _, err := e.Publish(m, func(*engine.Message) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	publish(t, e, plain, 0, 3, none) // no offset of these is given again, although they are not kept
 	last := here(e, page)
 	o = end(e)
@@ -55,6 +65,10 @@ func (s *suite) goesOn(t *testing.T, o Options, end func(engine.Engine) Options)
 	lost(t, at(e, plain, none, after(start)))
 	wants(t, at(e, engine.Key{Wiki: "a:", Type: "quiet"}, keep, after(start)), 0, 0)
 	wants(t, at(e, other, keep, after(start)), 0, 1)
+	meant := at(e, private.Key, keep, after(start))
+	if wants(t, meant, 0, 2); !slices.Equal(meant.Messages[0].Owners, private.Owners) || meant.Messages[1].Owners != nil {
+		t.Errorf("the messages were meant for %v and for %v", meant.Messages[0].Owners, meant.Messages[1].Owners)
+	}
 	again := message(other, 0, keep)
 	again.Dedup = m.Dedup
 	repeated, err := e.Publish(again, func(*engine.Message) { t.Error("a repetition was delivered") })

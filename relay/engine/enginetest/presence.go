@@ -12,14 +12,16 @@ import (
 
 // changes is what others were told.
 type changes struct {
-	mu  sync.Mutex
-	got []engine.Change
+	mu    sync.Mutex
+	got   []engine.Change
+	calls int
 }
 
-func (c *changes) add(change engine.Change) {
+func (c *changes) add(together []engine.Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.got = append(c.got, change)
+	c.got = append(c.got, together...)
+	c.calls++
 }
 
 // are fails the test unless these changes of page have come, and no others. They come some time after what they tell.
@@ -39,7 +41,7 @@ func (c *changes) are(t *testing.T, want ...engine.Change) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	c.mu.Lock()
-	c.got = nil
+	c.got, c.calls = nil, 0
 	c.mu.Unlock()
 }
 
@@ -62,6 +64,7 @@ func (s *suite) presence(t *testing.T) {
 		e.Enter(page, ann(n))
 	}
 	present(t, e, 0, "Ann", "Bob")
+	clock.Advance(time.Second)
 	c.are(t, engine.Change{Joined: true, User: "Bob"}, engine.Change{Joined: true, User: "Ann"})
 	if p := e.Present(other); p.Count != 0 {
 		t.Errorf("%+v", p)
@@ -87,6 +90,7 @@ func (s *suite) presence(t *testing.T) {
 	present(t, e, 0, "Bob")
 	c.are(t, engine.Change{User: "Ann"})
 	e.Enter(page, ann(6))
+	clock.Advance(time.Second)
 	c.are(t, engine.Change{Joined: true, User: "Ann"})
 	e.Exit(page, ann(6))
 	e.Exit(page, engine.Person{User: "Bob", Connection: 9})
@@ -123,6 +127,80 @@ func (s *suite) anonymous(t *testing.T) {
 	clock.Advance(time.Minute)
 	present(t, e, 0)
 	c.are(t, engine.Change{})
+}
+
+// herd has many come back at once, and go at once: what others are told is not one thing after the other, and beyond PresentMost it is a number.
+func (s *suite) herd(t *testing.T) {
+	clock, c := NewClock(), new(changes)
+	e := s.engine(t, Options{Clock: clock, Changed: c.add})
+	user := func(n int) engine.Person { return engine.Person{User: fmt.Sprint("User ", n), Connection: uint64(n)} }
+	all := func(do func(engine.Key, engine.Person), from, to int) {
+		for n := from; n < to; n++ {
+			do(page, user(n))
+		}
+	}
+	named := func(joined bool, from, to int) (want []engine.Change) {
+		for n := from; n < to; n++ {
+			want = append(want, engine.Change{Joined: joined, User: user(n).User})
+		}
+		return want
+	}
+	crowd := func(joined bool, count, anonymous int) engine.Change {
+		return engine.Change{Joined: joined, Crowd: true, Count: count, Anonymous: anonymous}
+	}
+	all(e.Enter, 0, engine.PresentMost)
+	clock.Advance(time.Second)
+	soon(t, "not all have come", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return len(c.got) == engine.PresentMost
+	})
+	if c.calls > 4 {
+		t.Errorf("%d changes come in %d calls", len(c.got), c.calls)
+	}
+	c.are(t, named(true, 0, engine.PresentMost)...)
+	clock.Advance(time.Minute)
+	all(e.Enter, engine.PresentMost, engine.PresentMost+1) // one too many
+	clock.Advance(time.Second)
+	c.are(t, crowd(true, engine.PresentMost+1, 0))
+	all(e.Exit, 0, 1) // no names before there are much fewer
+	e.Enter(page, engine.Person{Connection: 7})
+	clock.Advance(time.Minute)
+	c.are(t, crowd(true, engine.PresentMost+2, 1), crowd(false, engine.PresentMost+1, 1))
+	all(e.Exit, 1, 100)
+	clock.Advance(time.Minute)
+	c.are(t, crowd(false, 902, 1))
+	all(e.Exit, 100, 101)
+	clock.Advance(time.Minute)
+	c.are(t, crowd(false, 901, 1)) // the last one
+	all(e.Exit, 101, 103)
+	clock.Advance(time.Minute)
+	c.are(t, named(false, 101, 103)...)
+	// So many come and go within a moment that to name them is no use, although they never were too many at once.
+	clock.Advance(time.Minute)
+	all(e.Exit, 103, engine.PresentMost+1)
+	e.Exit(page, engine.Person{Connection: 7})
+	clock.Advance(4500 * time.Millisecond)
+	all(e.Enter, 2000, 2010)
+	clock.Advance(500 * time.Millisecond)
+	all(e.Enter, 2010, 2120)
+	clock.Advance(time.Minute)
+	got := c.take(t, 3)
+	if last := got[len(got)-1]; !last.Crowd || last.Count != 120 || last.Joined || len(got) > 4 {
+		t.Errorf("%d changes, the last one %+v", len(got), last)
+	}
+}
+
+// take waits until at least so many changes have come, and returns them.
+func (c *changes) take(t *testing.T, n int) (got []engine.Change) {
+	t.Helper()
+	soon(t, fmt.Sprintf("%d changes have not come", n), func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		got = c.got
+		return len(got) >= n
+	})
+	return got
 }
 
 // crowd has more there than are named.
