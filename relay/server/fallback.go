@@ -33,6 +33,7 @@ const (
 	pollGrace   = 40 * time.Second // a connection that nobody polls for so long has ended
 	pollBytes   = 256 << 10        // frames in one answer, but always one
 	lingerBytes = 4 << 10          // frames that are kept for a last poll when the connection has ended
+	heldBytes   = 64 << 20         // frames for all polls: when there are more, connections end that nobody polls just now
 )
 
 // The names of the transports, as metrics have them.
@@ -54,6 +55,7 @@ type fallback struct {
 
 	line  *list.List    // where it waits for a last poll; guarded by the fallbacks' lock, as place is
 	place *list.Element // nil: it does not
+	quiet *list.Element // among those that nobody polls just now; guarded by the same lock
 
 	sending sync.Mutex // one request after the other
 	sent    uint64     // the number of the last one
@@ -77,6 +79,35 @@ type fallbacks struct {
 
 	// Those that have ended and wait for a last poll, the oldest first, as *fallback; strangers are those that had not said who they are.
 	strangers, users list.List
+
+	held  int       // bytes of frames for polls
+	quiet list.List // those that nobody polls just now, since when, as *fallback
+}
+
+// rest notes whether somebody polls f just now.
+func (fs *fallbacks) rest(f *fallback, quiet bool) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if f.quiet != nil {
+		fs.quiet.Remove(f.quiet)
+		f.quiet = nil
+	}
+	if quiet {
+		f.quiet = fs.quiet.PushBack(f)
+	}
+}
+
+// hold counts frames that are kept for polls, or not any more. When there are too many it returns the connection that must end: the one that nobody has
+// polled for longest. A page polls again within a moment.
+func (fs *fallbacks) hold(bytes int) (end *fallback) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.held += bytes
+	if oldest := fs.quiet.Front(); oldest != nil && bytes > 0 && fs.held > heldBytes {
+		end = fs.quiet.Remove(oldest).(*fallback)
+		end.quiet = nil
+	}
+	return end
 }
 
 func (fs *fallbacks) add(f *fallback) {
@@ -95,6 +126,10 @@ func (fs *fallbacks) remove(f *fallback) {
 	if f.place != nil {
 		f.line.Remove(f.place)
 		f.place = nil
+	}
+	if f.quiet != nil {
+		fs.quiet.Remove(f.quiet)
+		f.quiet = nil
 	}
 }
 

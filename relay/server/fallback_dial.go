@@ -17,7 +17,7 @@ import (
 // dial opens the WebSocket inside of the relay. When it is refused the answer has been written and false is returned.
 func (f *fallback) dial(w http.ResponseWriter, r *http.Request) bool {
 	here, there := net.Pipe()
-	counted := &countedConn{Conn: &remote{there, address(r.RemoteAddr)}, budget: f.s.files}
+	counted := &countedConn{Conn: &remote{there, address(r.RemoteAddr)}, budget: f.s.files, inside: true}
 	evict, ok := f.s.files.enter(counted) // or else connections that nobody polls could be as many as somebody likes
 	if !ok {
 		here.Close()

@@ -23,3 +23,10 @@ func (s *Server) LimitFiles(n int) {
 
 // FallbacksKept returns how many connections over plain HTTP are known, those included that have ended.
 func (s *Server) FallbacksKept() int { return len(s.fallbacks.all()) }
+
+// FramesHeld returns how many bytes of frames wait for polls.
+func (s *Server) FramesHeld() int {
+	s.fallbacks.mu.Lock()
+	defer s.fallbacks.mu.Unlock()
+	return s.fallbacks.held
+}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"mediawiki-websocket/relay/relaytest"
 )
@@ -53,4 +54,52 @@ func TestOpenedConnectionsUseUpTheMemory(t *testing.T) {
 			r.Await(t, "end of those that wait for a last poll", func(relaytest.Stats) bool { return r.FallbacksKept() <= 30 })
 		})
 	}
+}
+
+// What nobody fetches adds up to so much and no more, and who does fetch it is not the one that pays.
+func TestFramesThatNobodyPollsUseUpTheMemory(t *testing.T) {
+	r := relaytest.Start(t, withHistory)
+	page := newWeb(t, r).open().connect(connectToken("a:", "Ann"), "a:Feed/2")
+	since, _ := subscribeSince(t, r.V1(t, connectToken("a:", "Ann")), "a:Feed/1", "")
+	large := strings.TrimSuffix(strings.Repeat(`{"type":"a:Feed/1","msg":"`+strings.Repeat("x", 500)+`"},`, 1000), ",")
+	r.Publish(t, "a:", "["+large+"]")
+	got := make(chan string, 1)
+	go func() { got <- page.next() }()
+	for end := time.Now().Add(relaytest.Patience); r.PollsWaiting() == 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	before := measure(t)
+	const many = 300 // of half a megabyte each
+	for range many {
+		w := newWeb(t, r).open()
+		w.send(`{"id":1,"op":"connect"}`, `{"id":2,"op":"subscribe","type":"a:Feed/1","since":`+since+`}`)
+	}
+	r.Await(t, "end of the oldest", func(s relaytest.Stats) bool { return s.Connections < many*2/3 })
+	if held := r.FramesHeld(); held > 65<<20 || held < 32<<20 {
+		t.Errorf("%d bytes are held", held)
+	}
+	if grown := int64(measure(t).heap) - int64(before.heap); grown > 110<<20 { // and what waits to be
+		t.Errorf("%d bytes are held, and %d more", r.FramesHeld(), grown-int64(r.FramesHeld()))
+	}
+	r.Publish(t, "a:", `[{"type":"a:Feed/2","msg":1}]`)
+	if got := <-got; !strings.HasPrefix(got, `{"type":"a:Feed/2","msg":1`) {
+		t.Error(got)
+	}
+}
+
+// A stream takes one open file and no more of the relay's room than a WebSocket.
+func TestStreamsTakeMoreThanTheirShare(t *testing.T) {
+	r := relaytest.Start(t, farm)
+	r.LimitFiles(64 + 100)
+	var streams []*web
+	for range 60 {
+		streams = append(streams, newWeb(t, r).stream().connect(connectToken("a:", "Ann")))
+	}
+	for range 20 {
+		r.V1(t, connectToken("b:", "Bob"))
+	}
+	for _, w := range streams {
+		w.leave()
+	}
+	r.Await(t, "end of the streams", func(s relaytest.Stats) bool { return s.Connections == 20 })
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"net"
 	"net/http"
 	"strconv"
@@ -24,6 +25,7 @@ func (f *fallback) open(w http.ResponseWriter, r *http.Request) {
 	out.clock = time.AfterFunc(pollGrace, out.tick)
 	out.mu.Unlock()
 	f.s.fallbacks.add(f)
+	f.s.fallbacks.rest(f, true)
 	f.run(f.pump)
 	answerPoll(w, append(codec.AppendString([]byte(`{"key":`), f.key), '}'))
 }
@@ -60,9 +62,17 @@ func (p *polled) put(frame []byte) error {
 	if p.dead {
 		return net.ErrClosed
 	}
-	p.frames = append(p.frames, frame)
-	p.bytes += len(frame)
+	p.frames = append(p.frames, bytes.Clone(frame)) // what it was read into may be twice as large
+	p.hold(len(frame))
 	return nil
+}
+
+// hold counts so many bytes of frames more; p.mu is held.
+func (p *polled) hold(bytes int) {
+	p.bytes += bytes
+	if end := p.f.s.fallbacks.hold(bytes); end != nil {
+		end.run(end.out.abort)
+	}
 }
 
 func (p *polled) flush() {
@@ -82,6 +92,7 @@ func (p *polled) answer() {
 func (p *polled) reply(text []byte) {
 	nc, b := p.waiting, append(p.head, "Content-Length: "+strconv.Itoa(len(text))+"\r\n\r\n"...)
 	p.waiting, p.head = nil, nil
+	p.f.s.fallbacks.rest(p.f, !p.dead)
 	p.clock.Reset(pollGrace)
 	p.f.run(func() {
 		defer nc.Close()
@@ -135,7 +146,7 @@ func (p *polled) next(w http.ResponseWriter, ack uint64) ([]byte, *wire.Error) {
 	}
 	n := int(ack - p.acked)
 	for _, frame := range p.frames[:n] {
-		p.bytes -= len(frame)
+		p.hold(-len(frame))
 	}
 	clear(p.frames[:n])
 	p.frames, p.acked = p.frames[n:], ack
@@ -159,6 +170,7 @@ func (p *polled) next(w http.ResponseWriter, ack uint64) ([]byte, *wire.Error) {
 		known(nc)
 	}
 	p.waiting, p.head = nc, head
+	p.f.s.fallbacks.rest(p.f, false)
 	p.clock.Reset(pollHold)
 	return nil, nil
 }
@@ -182,7 +194,8 @@ func (p *polled) tick() {
 
 // die forgets the connection.
 func (p *polled) die() {
-	p.dead = true
+	p.dead, p.frames = true, nil
+	p.hold(-p.bytes)
 	p.clock.Stop()
 	p.room.Broadcast()
 	p.f.s.fallbacks.remove(p.f)
@@ -213,7 +226,8 @@ func (p *polled) ended(why wire.Close) (oldest *fallback) {
 	p.answer()
 	p.closed = &why
 	if p.bytes > lingerBytes { // the page fetches what it does not have when it comes back, as after any connection that broke off
-		p.frames, p.bytes = nil, 0
+		p.frames = nil
+		p.hold(-p.bytes)
 	}
 	if p.answer(); p.dead {
 		return nil

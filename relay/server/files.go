@@ -51,7 +51,7 @@ func (b *fileBudget) sockets() int { return max(1, b.max-reserveFiles) }
 func (b *fileBudget) enter(c *countedConn) (end func(), ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	full := b.open >= max(1, b.max-reserveFiles/2)
+	full := b.open >= max(1, b.max-reserveFiles/2) && !c.inside
 	if full || b.strangers.Len() >= max(1, b.sockets()/4) {
 		oldest := b.strangers.Front()
 		if oldest == nil {
@@ -60,7 +60,9 @@ func (b *fileBudget) enter(c *countedConn) (end func(), ok bool) {
 		victim := b.strangers.Remove(oldest).(*countedConn)
 		victim.place, end = nil, victim.end
 	}
-	b.open++
+	if !c.inside {
+		b.open++
+	}
 	c.place, c.end = b.strangers.PushBack(c), func() { c.Close() }
 	return end, true
 }
@@ -105,6 +107,7 @@ type countedConn struct {
 	place  *list.Element // among the strangers; nil: it is none, any more
 	end    func()
 	closed bool
+	inside bool // it takes no open file, and counts as a stranger only
 }
 
 var _ conn.Guest = (*countedConn)(nil)
@@ -144,8 +147,9 @@ func (c *countedConn) Plain() *net.TCPConn {
 func (c *countedConn) Close() error {
 	c.budget.mu.Lock()
 	if !c.closed {
-		c.closed = true
-		c.budget.open--
+		if c.closed = true; !c.inside {
+			c.budget.open--
+		}
 		c.forget()
 	}
 	c.budget.mu.Unlock()
