@@ -39,6 +39,14 @@ func (w *Wiki) AllowErrors(text string) {
 // entryStart is how an entry begins; a stack trace goes on in further lines.
 var entryStart = regexp.MustCompile(`(?m)^(?:\d{4}-\d\d-\d\d |\[\d\d-\w{3}-\d{4} )`)
 
+// isSQLites reports whether an entry is about a transaction of MediaWiki's own
+// that SQLite has broken off because another has written since it began to
+// read: a job after a response does that now and then. What it does to a test
+// shows in the test.
+func isSQLites(entry string) bool {
+	return strings.Contains(entry, "database is locked") && !strings.Contains(entry, "/extensions/WebSocket/includes/")
+}
+
 // checkLogs fails the test for each entry in an error log that no check has
 // seen before.
 func (w *Wiki) checkLogs(t testing.TB) {
@@ -53,6 +61,9 @@ func (w *Wiki) checkLogs(t testing.TB) {
 		fresh := text[min(w.logs.seen[name], len(text)):]
 		w.logs.seen[name] = len(text)
 		for _, entry := range entries(fresh) {
+			if isSQLites(entry) {
+				continue
+			}
 			if !slices.ContainsFunc(w.logs.allowed, func(a string) bool { return strings.Contains(entry, a) }) {
 				t.Errorf("the wiki's %s: %s", name, entry)
 			}

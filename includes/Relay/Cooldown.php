@@ -65,6 +65,19 @@ class Cooldown {
 
 	/**
 	 * @param string $name Letters, digits and "-"
+	 */
+	public function end( string $name ): void {
+		unset( $this->ends[$name] );
+		if ( $this->cacheLasts ) {
+			$this->cache->delete( $this->cache->makeKey( self::KEY, $name ) );
+		} else {
+			// phpcs:ignore Generic.PHP.NoSilencedErrors.Discouraged
+			@unlink( $this->file( $name ) );
+		}
+	}
+
+	/**
+	 * @param string $name Letters, digits and "-"
 	 * @param int $seconds How long
 	 * @return bool Whether it had not been active; it is now
 	 */

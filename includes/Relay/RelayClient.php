@@ -163,6 +163,10 @@ class RelayClient {
 				break;
 			}
 		}
+		if ( $insists && $answer->isOk() ) {
+			// What it was too slow for can be told to it again.
+			$this->cooldown->end( self::COOLDOWN );
+		}
 		return $answer;
 	}
 

@@ -214,6 +214,7 @@ class RelayClientTest extends MediaWikiUnitTestCase {
 		$this->assertSame( RelayAnswer::RESTING, $client->post( '/api/publish', [], '{}' )->status );
 		$this->assertTrue( $client->insist( '/api/disconnect', [], '{}' )->isOk(), 'and has more time' );
 		$this->assertFileDoesNotExist( "{$this->directory}/cooldown-relay-hang" );
+		$this->assertTrue( $client->post( '/api/publish', [], '{}' )->isOk(), 'and then everybody asks it again' );
 	}
 
 	public function testRelayThatHangsKeepsNobodyWaitingForEachThingThatMustNotGetLost(): void {
