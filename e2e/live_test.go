@@ -14,6 +14,7 @@ const (
 
 // TestEditAppearsOnOpenPage: an edit in one browser appears on the page that is open in another, for every version and web server.
 func TestEditAppearsOnOpenPage(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"1.39", "1.43"} {
 		for _, server := range []string{"php", "nginx", "apache"} {
 			t.Run(version+" "+server, func(t *testing.T) {

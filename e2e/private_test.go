@@ -25,6 +25,7 @@ func handshakes(w *wikitest.Wiki) []wikitest.Handshake {
 // TestStrangerReadsPrivateWiki: neither a browser nor a program without an account gets a byte of a title, a name or an event, while a member sees
 // all of it.
 func TestStrangerReadsPrivateWiki(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"1.39", "1.43"} {
 		t.Run(version, func(t *testing.T) {
 			w := wikitest.Start(t, wikitest.Options{Version: version, Server: "nginx", Settings: members})

@@ -10,6 +10,7 @@ import (
 
 // TestThroughTheWebServer: with the documented rules and with better ones, plain and TLS, a page connects at the wiki's own address.
 func TestThroughTheWebServer(t *testing.T) {
+	t.Parallel()
 	for _, o := range []wikitest.Options{
 		{Server: "nginx", Rewrite: "documented"},
 		{Server: "nginx", Rewrite: "documented", TLS: true},

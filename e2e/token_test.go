@@ -28,6 +28,7 @@ func tokenRequests(tab *wikitest.Tab) (n int) {
 // TestExpiredTokenEndsTheConnection: one tab gets the new token for all before the old one has run out; and a browser that slept past the end of its
 // token, while the relay was restarted and the token revoked, is back without a reload.
 func TestExpiredTokenEndsTheConnection(t *testing.T) {
+	t.Parallel()
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Settings: "$wgWebSocketPageBar = false;" + shortLife})
 	u := w.NewUser(t, "Sleeper")
 	c := browser(t)
@@ -71,6 +72,7 @@ func TestExpiredTokenEndsTheConnection(t *testing.T) {
 
 // TestSubscriptionTokenThatRunsOutLosesMessages: the page asks for the next one in time, and what is sent meanwhile arrives.
 func TestSubscriptionTokenThatRunsOutLosesMessages(t *testing.T) {
+	t.Parallel()
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Settings: `$wgWebSocketPageBar = false;
 		$wgWebSocketTypes = [ 'Inbox/{user}' => [] ];` + shortLife})
 	u := w.NewUser(t, "Reader")

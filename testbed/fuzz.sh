@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # fuzz.sh [DURATION [PATTERN]]   runs every Go fuzz test whose name matches PATTERN (a regular expression of grep -E, default all) for
-#   DURATION seconds (default 30), two at a time, with the cores split between them.  Fails when one of them does, or when there is none; of a
+#   DURATION seconds (default 12), two at a time, with the cores split between them.  Fails when one of them does, or when there is none; of a
 #   failure it names the file that shows it again, which belongs into the repository once it is mended.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$project"
@@ -46,7 +46,7 @@ if [ "${1:-}" = --one ]; then
 	one "${@:2}"
 	exit
 fi
-duration=${1:-30} pattern=${2:-.}
+duration=${1:-12} pattern=${2:-.}
 [[ $duration =~ ^[1-9][0-9]{0,4}$ ]] || die "The duration is '$duration', but it must be a whole number of seconds, 1 to 99999"
 
 targets=() count=0

@@ -55,7 +55,9 @@ type fallback struct {
 
 	line  *list.List    // where it waits for a last poll; guarded by the fallbacks' lock, as place is
 	place *list.Element // nil: it does not
-	quiet *list.Element // among those that nobody polls just now; guarded by the same lock
+	quiet *list.Element // among those that nobody polls just now; guarded by the same lock, as the next are
+	held  int           // bytes of frames for its polls
+	given bool          // it must end, and its frames do not count any more
 
 	sending sync.Mutex // one request after the other
 	sent    uint64     // the number of the last one
@@ -97,15 +99,20 @@ func (fs *fallbacks) rest(f *fallback, quiet bool) {
 	}
 }
 
-// hold counts frames that are kept for polls, or not any more. When there are too many it returns the connection that must end: the one that nobody has
+// hold counts frames that are kept for polls of f, or not any more. When there are too many it returns the connection that must end: the one that nobody has
 // polled for longest. A page polls again within a moment.
-func (fs *fallbacks) hold(bytes int) (end *fallback) {
+func (fs *fallbacks) hold(f *fallback, bytes int) (end *fallback) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+	if f.given {
+		return nil
+	}
+	f.held += bytes
 	fs.held += bytes
 	if oldest := fs.quiet.Front(); oldest != nil && bytes > 0 && fs.held > heldBytes {
 		end = fs.quiet.Remove(oldest).(*fallback)
-		end.quiet = nil
+		end.quiet, end.given = nil, true
+		fs.held -= end.held // it is as good as gone, and only one has to go
 	}
 	return end
 }

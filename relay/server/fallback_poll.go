@@ -70,7 +70,7 @@ func (p *polled) put(frame []byte) error {
 // hold counts so many bytes of frames more; p.mu is held.
 func (p *polled) hold(bytes int) {
 	p.bytes += bytes
-	if end := p.f.s.fallbacks.hold(bytes); end != nil {
+	if end := p.f.s.fallbacks.hold(p.f, bytes); end != nil {
 		end.run(end.out.abort)
 	}
 }
