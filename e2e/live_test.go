@@ -25,9 +25,7 @@ func TestEditAppearsOnOpenPage(t *testing.T) {
 				settle(t, w, 1)
 
 				writer := browser(t).Tab(t)
-				writer.OpenPage(w, "Main_Page")
-				writer.Login(wikitest.Admin, wikitest.AdminPassword)
-				writer.OpenPage(w, "Live_page")
+				writer.SignIn(w, wikitest.User{Name: wikitest.Admin, Password: wikitest.AdminPassword}, "Live_page")
 				writer.Run(`mw.loader.using( 'mediawiki.api' ).then( () => new mw.Api().edit( mw.config.get( 'wgPageName' ), () => 'The second text.' ) )`)
 
 				reader.WaitFor(bar)
