@@ -9,6 +9,9 @@ import (
 	"mediawiki-websocket/relay/relaytest"
 )
 
+// keptBytes is what the buffers of all readers that may be kept for later connections take.
+const keptBytes = 64 * 17 << 10
+
 // Connections that are opened and left to themselves, or have only had something refused, leave nothing behind that adds up.
 func TestOpenedConnectionsUseUpTheMemory(t *testing.T) {
 	for name, then := range map[string]string{
