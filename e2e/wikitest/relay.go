@@ -185,9 +185,17 @@ func Within(t testing.TB, limit time.Duration, what string, condition func() boo
 
 func within(t testing.TB, limit time.Duration, what string, condition func() bool) {
 	t.Helper()
+	if !holdsWithin(limit, condition) {
+		t.Fatalf("waited in vain: %s", what)
+	}
+}
+
+// holdsWithin waits for a condition and tells whether it came.
+func holdsWithin(limit time.Duration, condition func() bool) bool {
 	for end := time.Now().Add(limit); !condition(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited in vain: %s", what)
+			return false
 		}
 	}
+	return true
 }

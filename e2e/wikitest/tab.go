@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -161,19 +162,33 @@ func Eval[T any](tab *Tab, js string) T {
 }
 
 func eval[T any](tab *Tab, js string) (T, error) {
-	ctx, cancel := context.WithTimeout(tab.Ctx, patience)
+	return evalWithin[T](tab, js, patience)
+}
+
+func evalWithin[T any](tab *Tab, js string, limit time.Duration) (T, error) {
+	ctx, cancel := context.WithTimeout(tab.Ctx, limit)
 	defer cancel()
 	return chromedp.Run(ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
 }
+
+// glance is how long WaitFor waits for the answer to one question: the answer
+// that a page takes with it when it is left must not use up all of patience.
+const glance = 5 * time.Second
 
 // WaitFor waits until a JavaScript expression is true in the page, which may
 // be a new one by then.
 func (tab *Tab) WaitFor(js string) {
 	tab.t.Helper()
-	Eventually(tab.t, js, func() bool {
-		ok, err := eval[bool](tab, "!!("+js+")")
-		return err == nil && ok
+	var last error
+	ok := holdsWithin(patience, func() bool {
+		var ok bool
+		ok, last = evalWithin[bool](tab, "!!("+js+")", glance)
+		return last == nil && ok
 	})
+	if !ok {
+		where, err := evalWithin[string](tab, "location.href + ', ' + document.readyState", glance)
+		tab.t.Fatalf("waited in vain: %s; the page: %s %v; the last error: %v", js, where, err, last)
+	}
 }
 
 // Login logs a user in, for this tab and the others of its context. The tab

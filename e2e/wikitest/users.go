@@ -161,6 +161,7 @@ func (tab *Tab) SignIn(w *Wiki, u User, title string) {
 		form.querySelector( '#wpLoginAttempt' ).click();
 	}`, u.Name, u.Password))
 	tab.WaitFor(fmt.Sprintf(`window.mw && mw.config && mw.loader && mw.loader.using && mw.config.get( 'wgUserName' ) === %q`, u.Name))
+	tab.WaitFor(`document.readyState === 'complete'`)
 	tab.OpenPage(w, title)
 }
 

@@ -30,6 +30,9 @@ func TestWikis(t *testing.T) {
 						t.Errorf("%s: %d, want 403", path, status)
 					}
 				}
+				// After a response MediaWiki 1.39 holds a page's lock while it waits for SQLite, and the next save holds SQLite while it waits
+				// for the lock: the extension, which is not loaded here, has no part in that.
+				w.AllowErrors("Could not acquire lock for page ID")
 				first, second := w.Edit(t, "Page one", "a"), w.Edit(t, "Page one", "b")
 				if second <= first {
 					t.Errorf("revision %d after %d", second, first)
