@@ -28,6 +28,7 @@ type Tab struct {
 	console  []string
 	errors   []string
 	requests []string
+	broken   []string // why requests failed
 	allowed  []string
 }
 
@@ -60,6 +61,8 @@ func (tab *Tab) event(ev any) {
 		}
 	case *network.EventRequestWillBeSent:
 		tab.requests = append(tab.requests, ev.Request.URL)
+	case *network.EventLoadingFailed:
+		tab.broken = append(tab.broken, fmt.Sprintf("%s: %s", ev.Type, ev.ErrorText))
 	case *network.EventWebSocketCreated:
 		tab.requests = append(tab.requests, ev.URL)
 	}
@@ -187,7 +190,9 @@ func (tab *Tab) WaitFor(js string) {
 	})
 	if !ok {
 		where, err := evalWithin[string](tab, "location.href + ', ' + document.readyState", glance)
-		tab.t.Fatalf("waited in vain: %s; the page: %s %v; the last error: %v", js, where, err, last)
+		tab.mu.Lock()
+		defer tab.mu.Unlock()
+		tab.t.Fatalf("waited in vain: %s; the page: %s %v; the last error: %v; requests that failed: %q", js, where, err, last, tab.broken)
 	}
 }
 

@@ -19,7 +19,7 @@ export class HttpSocket {
 		this.waiting = [];
 		this.posts = 0;
 		this.isPosting = false;
-		this.isAway = false; // it failed as it does while there is no relay
+		this.isRefused = false; // who answers wants no such requests, now and later
 		this.aborter = new AbortController();
 		this.run().catch( () => this.closed( 1006, '' ) );
 	}
@@ -29,9 +29,8 @@ export class HttpSocket {
 	 * @return {Promise<Response>} rejected unless the relay agrees
 	 */
 	async request( body ) {
-		this.isAway = true;
 		const response = await fetch( this.url, Object.assign( { signal: this.aborter.signal }, options( body ) ) );
-		this.isAway = response.status >= 500;
+		this.isRefused = response.status >= 400 && response.status < 500;
 		if ( !response.ok ) {
 			throw new Error( 'HTTP status ' + response.status );
 		}

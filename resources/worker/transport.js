@@ -135,7 +135,7 @@ export class Transport {
 		inner.onclose = ( event ) => {
 			this.detach();
 			if ( this.state === 0 ) {
-				this.isDoubtful = this.way === 1 && inner.isAway;
+				this.isDoubtful = this.way === 1 && !inner.isRefused;
 				this.next();
 			} else {
 				this.closed( event.code, event.reason );
@@ -161,7 +161,7 @@ export class Transport {
 	}
 
 	opened() {
-		if ( this.isDoubtful && !this.isSure ) { // the relay has come back just now: once more, and without doubt
+		if ( this.isDoubtful && !this.isSure ) { // the relay, or the network, has come back just now: once more, and without doubt
 			this.isSure = true;
 			this.detach().close();
 			this.ways = [ 1, 2 ];

@@ -106,10 +106,11 @@ test( 'when nothing opens it closes as a WebSocket does', async () => {
 	assert.deepEqual( [ said.length, sockets.length, requests.length ], [ 1, 1, 2 ] );
 } );
 
-test( 'a relay that comes back while polls are tried is asked for a stream again', async () => {
+test( 'a relay, or a network, that comes back while polls are tried is asked for a stream again', async () => {
 	const failures = [
 		( request ) => request.reject( new TypeError( 'Failed to fetch' ) ),
-		( request ) => request.resolve( new Response( '', { status: 502 } ) )
+		( request ) => request.resolve( new Response( '', { status: 502 } ) ),
+		() => stream().end() // before it says that it is open
 	];
 	for ( const fail of failures ) {
 		forget();
