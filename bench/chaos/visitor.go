@@ -96,11 +96,7 @@ func (c *visitor) has(p *publisher) bool {
 
 // Deliver implements [session.Tab].
 func (c *visitor) Deliver(payload any) {
-	var m struct {
-		Type string
-		Msg  json.RawMessage
-	}
-	json.Unmarshal(payload.(json.RawMessage), &m)
+	m := payload.(*client.Message)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.delivered++
@@ -114,7 +110,7 @@ func (c *visitor) Deliver(payload any) {
 		N   int
 	}
 	if m.Type != c.room || json.Unmarshal(m.Msg, &said) != nil {
-		c.faults = append(c.faults, fmt.Sprintf("%s got what it has not asked for: %s", c.id, payload))
+		c.faults = append(c.faults, fmt.Sprintf("%s got what it has not asked for: %s of %s", c.id, m.Msg, m.Type))
 		return
 	}
 	if c.chats[said.Who] == nil {

@@ -51,17 +51,20 @@ const (
 	historySeconds = 30 * 24 * 3600
 )
 
+// AllRights stands in a token for all rights, and for having an account: for the wiki's operator.
+const AllRights = "*"
+
 // includes reports whether id is one of w.
 func (w Who) includes(id *Identity) bool {
 	switch w {
 	case Anyone:
 		return true
 	case Users:
-		return id.User != ""
+		return id.User != "" || slices.Contains(id.rights, AllRights)
 	case OnlyWiki:
 		return false
 	}
-	return slices.Contains(id.rights, string(w[len(rightPrefix):]))
+	return slices.Contains(id.rights, string(w[len(rightPrefix):])) || slices.Contains(id.rights, AllRights)
 }
 
 func (w Who) known() bool {

@@ -37,15 +37,25 @@ func encode(c *session.Command) []byte {
 }
 
 func jsonOf(v any) []byte {
-	b, err := json.Marshal(v)
+	b, err := marshal(v)
 	if err != nil {
 		panic(err) // these types can be marshalled
 	}
 	return b
 }
 
-// decode reads a frame; nil when it is none. The payload of a message is its JSON, as json.RawMessage.
-func decode(data []byte) *session.Frame {
+// marshal leaves texts as they are: encoding/json would escape some letters for pages, which would change messages and make them longer.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// decode reads a frame; nil when it is none. The payload of a message is a *Message, that of an answer about who is there a Presence. epoch is the one that
+// the relay has named last on this connection.
+func decode(data []byte, epoch *string) *session.Frame {
 	var f struct {
 		ID int
 		OK *struct {
@@ -53,22 +63,33 @@ func decode(data []byte) *session.Frame {
 			Ping              int
 			Recovered         bool
 			Offset            uint64
+			Presence
 		}
 		Error  *wire.Error
 		Op     string
 		After  int
 		Type   string
+		Msg    json.RawMessage
 		From   string
 		To     json.RawMessage
+		User   string
+		Wiki   bool
 		Offset uint64
 	}
 	if json.Unmarshal(data, &f) != nil {
 		return nil
 	}
 	out := &session.Frame{ID: f.ID, Reply: f.OK != nil || f.Error != nil, Error: f.Error, Op: f.Op, After: f.After, Type: f.Type, From: f.From,
-		Offset: f.Offset, To: recipients(f.To), Payload: json.RawMessage(bytes.Clone(data))}
-	if f.OK != nil {
+		Offset: f.Offset, To: recipients(f.To)}
+	switch {
+	case f.OK != nil:
 		out.Wiki, out.User, out.Ping, out.Epoch, out.Recovered, out.Offset = f.OK.Wiki, f.OK.User, f.OK.Ping, f.OK.Epoch, f.OK.Recovered, f.OK.Offset
+		out.Payload = f.OK.Presence
+		if f.OK.Epoch != "" {
+			*epoch = f.OK.Epoch
+		}
+	case f.Op == "" && !out.Reply:
+		out.Payload = &Message{Type: f.Type, Msg: f.Msg, From: f.From, To: out.To, User: f.User, Wiki: f.Wiki, Offset: f.Offset, Epoch: *epoch}
 	}
 	return out
 }
@@ -94,4 +115,20 @@ func recipients(to json.RawMessage) []string {
 		}
 	}
 	return ids
+}
+
+// envelope reads a message of the classic mode, which may have any other members; nil when it is none.
+func envelope(data []byte) *Message {
+	var e struct {
+		Type string
+		Msg  json.RawMessage
+		From json.RawMessage
+		To   json.RawMessage
+	}
+	if json.Unmarshal(data, &e) != nil || e.Type == "" {
+		return nil
+	}
+	m := &Message{Type: e.Type, Msg: e.Msg, To: recipients(e.To)}
+	json.Unmarshal(e.From, &m.From)
+	return m
 }

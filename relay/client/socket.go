@@ -1,4 +1,3 @@
-// Package client gives Go programs the sockets that a session (package session, the one that browsers run) needs.
 package client
 
 import (
@@ -22,10 +21,12 @@ const (
 	noStatus     = 1006    // stands for a close without a code (RFC 6455, section 7.4.1)
 )
 
-// Config returns a session's configuration for Go programs. HTTP, which may be nil, makes the handshakes.
+// Config returns a session's configuration for Go programs, for those who want the session itself. HTTP, which may be nil, makes the handshakes.
 func Config(client *http.Client) session.Config {
 	return session.Config{
-		Dial: func(url string, link *session.Link) (session.Socket, error) { return dial(client, url, link), nil },
+		Dial: func(url string, link *session.Link) (session.Socket, error) {
+			return dial(client, url, link, new(hooks), new(sync.WaitGroup)), nil
+		},
 		Rand: rand.Float64,
 		After: func(ms int, f func()) func() {
 			t := time.AfterFunc(time.Duration(ms)*time.Millisecond, f)
@@ -38,21 +39,33 @@ func Config(client *http.Client) session.Config {
 // socket is an open WebSocket, or one that is being opened. What is to be sent waits in a queue, so that nobody waits for the relay.
 type socket struct {
 	link   *session.Link
+	hooks  *hooks
 	cancel context.CancelFunc
+	epoch  string // of the offsets; the reader's own
 
 	mu     sync.Mutex
 	more   sync.Cond
 	queue  [][]byte
+	open   bool
 	closed bool // nothing is sent after what is queued
 	code   int  // to close with
 	reason string
+	asked  map[int]asked  // connect and subscribe, to which there is no answer yet
+	last   map[string]int // the last subscribe to a type, unless that was given up since
 }
 
-func dial(client *http.Client, url string, link *session.Link) *socket {
+// asked is a command and, of a subscribe, what it is for.
+type asked struct {
+	*session.Command
+	question <-chan struct{}
+}
+
+// dial begins to open a socket, whose goroutines all counts.
+func dial(client *http.Client, url string, link *session.Link, h *hooks, all *sync.WaitGroup) *socket {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &socket{link: link, cancel: cancel}
+	s := &socket{link: link, hooks: h, cancel: cancel, asked: make(map[int]asked), last: make(map[string]int)}
 	s.more.L = &s.mu
-	go s.run(ctx, client, url)
+	all.Go(func() { s.run(ctx, client, url) })
 	return s
 }
 
@@ -60,14 +73,16 @@ func dial(client *http.Client, url string, link *session.Link) *socket {
 func (s *socket) run(ctx context.Context, client *http.Client, url string) {
 	defer s.cancel()
 	opening, done := context.WithTimeout(ctx, openPatience)
-	c, _, err := websocket.Dial(opening, url, &websocket.DialOptions{Subprotocols: []string{wire.Subprotocol}, HTTPClient: client})
+	c, err := handshake(opening, client, url, nil, wire.Subprotocol)
 	done()
 	if err != nil {
 		s.ended(err)
 		return
 	}
 	defer c.CloseNow()
-	c.SetReadLimit(frameBytes)
+	s.mu.Lock()
+	s.open = true
+	s.mu.Unlock()
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -80,10 +95,12 @@ func (s *socket) run(ctx context.Context, client *http.Client, url string) {
 			s.ended(err)
 			break
 		}
-		if f := decode(data); f != nil && typ == websocket.MessageText {
+		if f := decode(data, &s.epoch); f != nil && typ == websocket.MessageText {
+			s.heard(f)
 			s.link.Received(f)
 		}
 	}
+	s.hooks.admitted.CompareAndSwap(s, nil)
 	s.stop(noStatus, "")
 	<-stopped
 }
@@ -113,43 +130,93 @@ func (s *socket) write(ctx context.Context, c *websocket.Conn) {
 	}
 }
 
+// heard tells the hooks of an answer.
+func (s *socket) heard(f *session.Frame) {
+	s.mu.Lock()
+	c := s.asked[f.ID]
+	delete(s.asked, f.ID)
+	s.mu.Unlock()
+	switch {
+	case c.Command == nil:
+	case c.Op == wire.OpConnect:
+		s.hooks.refused.Store(f.Error)
+		if f.Error == nil {
+			s.hooks.admitted.Store(s)
+		}
+	case f.Error == nil && s.hooks.subscribed != nil:
+		f.Handled = func() {
+			if s.isLast(c.Command) { // and not what the program has given up, or asked for anew, meanwhile
+				s.hooks.subscribed(c.Type, c.question)
+			}
+		}
+	}
+}
+
+func (s *socket) isLast(c *session.Command) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last[c.Type] == c.ID
+}
+
 // ended tells the session how the socket ended.
 func (s *socket) ended(err error) {
 	code, reason := noStatus, err.Error()
 	var closed websocket.CloseError
-	if errors.As(err, &closed) {
+	var refused *Error
+	switch {
+	case errors.As(err, &closed):
 		code, reason = int(closed.Code), closed.Reason
+	case errors.As(err, &refused):
+		s.hooks.refused.Store(refused)
+		code, reason = wire.CloseOrigin.Code, refused.Message
 	}
 	s.link.Closed(code, reason)
 }
 
-// stop makes the writer stop.
-func (s *socket) stop(code int, reason string) {
+// stop makes the writer stop, and reports whether there is one.
+func (s *socket) stop(code int, reason string) (open bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {
 		s.closed, s.code, s.reason = true, code, reason
 	}
 	s.more.Broadcast()
+	return s.open
 }
 
 // Send implements [session.Socket].
 func (s *socket) Send(c *session.Command) {
+	a := asked{Command: c}
+	if c.Op == wire.OpSubscribe && s.hooks.question != nil {
+		a.question = s.hooks.question(c.Type)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	switch c.Op {
+	case wire.OpConnect:
+		s.asked[c.ID] = a
+	case wire.OpSubscribe:
+		s.asked[c.ID], s.last[c.Type] = a, c.ID
+	case wire.OpUnsubscribe:
+		delete(s.last, c.Type)
+	}
 	s.queue = append(s.queue, encode(c))
 	s.more.Broadcast()
 }
 
 // Close implements [session.Socket]. It does not wait for the relay's answer.
 func (s *socket) Close(code int, reason string) {
-	s.stop(code, reason)
-	time.AfterFunc(time.Second, s.cancel) // also when it was never open
+	s.hooks.admitted.CompareAndSwap(s, nil)
+	if s.stop(code, reason) {
+		time.AfterFunc(time.Second, s.cancel)
+	} else {
+		s.cancel()
+	}
 }
 
 // Body returns what [session.Message] needs of a message: the frame without its id. key lets the relay know a repetition, from is a client of the session.
 func Body(typ, from, key string, msg json.RawMessage, to []string) []byte {
-	b, err := json.Marshal(struct {
+	b, err := marshal(struct {
 		Op   string          `json:"op"`
 		Type string          `json:"type"`
 		From string          `json:"from,omitempty"`

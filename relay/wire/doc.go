@@ -16,6 +16,9 @@
 // {"type":"Register","from":ID} does only that. A registered connection gets every message that it may see, except its own. "to" missing, null,
 // false, 0, "", [] or [0] means everyone, otherwise it is an array of ids or one comma-separated string. "msg" arrives unchanged to the byte.
 //
+// A token, where the wiki wants one, comes in the Authorization header of the handshake. An Origin header is that of a page of a wiki; scripts whose library
+// names the address that it connects to, as Perl's does, count as those without.
+//
 // # Mode v1, subprotocol [Subprotocol]
 //
 // Text frames, one JSON object each. From client to relay, each may carry "id" (a positive integer) and then gets exactly one reply:
@@ -57,7 +60,7 @@
 // that takes a subscription token (package auth, Policy). What somebody is comes from a token that the wiki has signed: JWT (RFC 7519), HS256,
 // "kid" and "iss" are the wiki id, "aud" is one of connect, subscribe and publish, "sub" is the user's name or "", and "sid" names the session.
 //
-//	connect    allow:{subscribe,send,presence} (patterns: a type, or a prefix and "*"; without allow: everything), rights:[names],
+//	connect    allow:{subscribe,send,presence} (patterns: a type, or a prefix and "*"; without allow: everything), rights:[names] ("*": all),
 //	           rate:{count,seconds}; at most 48 hours
 //	subscribe  type; for a connection of the same wiki and user; at most 48 hours
 //	publish    at most 60 seconds
@@ -79,6 +82,9 @@
 // POST /api/disconnect {"user":U} or {"session":S} ends connections with 4401 and revokes their tokens; {"type":T} ends the subscriptions that took a
 // subscription token and revokes those; {"client":C} only ends. "before", Unix seconds of the wiki's clock, says up to when tokens are revoked.
 //
+// On the control socket, where whoever can open it may do what any wiki may, POST /api/token {"wiki":W,"for":A,"user":U,"type":T,"rights":[…],"seconds":N}
+// answers {"token":…,"expires":unix}: a token of audience A that the relay has signed with the wiki's key.
+//
 // # Limits
 //
 // Besides the sizes of [Limits] a relay bounds what comes in. Whoever sends messages too fast has them refused with "rate-limited", by the relay's
@@ -87,8 +93,8 @@
 // that shows; a message of too many fragments, or one that is not complete in time, with 1008; one too large, before or after it is inflated, with 1009.
 //
 // A relay that is set up for it agrees on permessage-deflate (RFC 7692), without context takeover in either direction and with a window of 32 KiB. It
-// then compresses messages of some size, but no replies and not what was missed; the client may compress what it likes. A message that cannot be inflated ends the connection
-// with 1007, and the bytes that it becomes count against the limits too. No other extension is agreed on.
+// then compresses messages of some size, but no replies and not what was missed; the client may compress what it likes. A message that cannot be inflated
+// ends the connection with 1007, and the bytes that it becomes count against the limits too. No other extension is agreed on.
 //
 // When the relay is more than three quarters full a wiki that has its share of the connections or more gets "unavailable" and 1013, and a handshake
 // that finds no room at all 503 with Retry-After. Sockets that have not said who they are may have a quarter of the room; the oldest end with 4001.
@@ -102,9 +108,9 @@
 // Offsets are one count over all types of the relay, of an epoch: they rise within a type, with gaps. An epoch with an offset is a position; it covers what has
 // this offset or a lower one.
 //
-// A message may have a key ([CheckKey]) that no other message of its sender has. Sent again by the same sender, it is not delivered again and is answered with the
-// offset of the first; it counts against the rates as any other. The sender is the wiki or, for visitors, wiki, user and client id. The relay knows a key
-// for ten minutes, but at most the last 65,536 of them; those of messages that it keeps it also knows when it has been restarted.
+// A message may have a key ([CheckKey]) that no other message of its sender has. Sent again by the same sender, it is not delivered again and is answered
+// with the offset of the first; it counts against the rates as any other. The sender is the wiki or, for visitors, wiki, user and client id. The relay knows
+// a key for ten minutes, but at most the last 65,536 of them; those of messages that it keeps it also knows when it has been restarted.
 //
 // # History
 //
@@ -113,20 +119,21 @@
 //
 // A subscribe with "since" says what the client has seen of the type: all that a position covers, or all from before a time. "recovered":true says that the
 // messages behind the reply are all that came after that; they are ordinary message frames, oldest first, and obey the rules of live ones: who is the only
-// client of the connection does not get its own, and those with recipients are only for who holds one of them now. Client ids pass from one to another, though: out
-// of the history such a message goes only to the user, of the same wiki, who held that id, or had held it minutes before, when it was published. To others who
-// hold the id, and where nobody knows who did, as with visitors without an account and users who had been away for longer, the reply says "recovered":false.
-// That means that some may be gone, and then none are sent: the page must fetch again what it shows. It is so too when the epoch is another, when some were not kept for long enough, when
-// they would fill more than half of the outbox, and for types without history when anything was published in between, or when the relay has
-// been restarted. Without "since" it is true, and nothing is sent. Rights count as they are when the client comes back.
+// client of the connection does not get its own, and those with recipients are only for who holds one of them now. Client ids pass from one to another,
+// though: out of the history such a message goes only to the user, of the same wiki, who held that id, or had held it minutes before, when it was published.
+// To others who hold the id, and where nobody knows who did, as with visitors without an account and users who had been away for longer, the reply says
+// "recovered":false. That means that some may be gone, and then none are sent: the page must fetch again what it shows. It is so too when the epoch is
+// another, when some were not kept for long enough, when they would fill more than half of the outbox, and for types without history when anything was
+// published in between, or when the relay has been restarted. Without "since" it is true, and nothing is sent. Rights count as they are when the client comes
+// back.
 //
 // The reply's position covers the messages behind it. So, of this type: before the reply comes what is live, in order; right behind the reply, and with
 // nothing of any type in between, comes what was missed, with offsets up to the reply's; after that comes what is live again, with higher offsets only.
 // Nothing is left out, and nothing comes twice.
 //
 // A client may subscribe again to a type that it has, because one of its pages has seen less than the others. The same holds then, but that messages which it got
-// before the reply come once more behind it, as far as they are not covered by "since". What is live goes on: also with recovered:false nothing is left out of it.
-// An unsubscribe forgets nothing of the history.
+// before the reply come once more behind it, as far as they are not covered by "since". What is live goes on: also with recovered:false nothing is left out
+// of it. An unsubscribe forgets nothing of the history.
 //
 // # Presence
 //
@@ -135,9 +142,9 @@
 // how many connections there are of visitors without an account; "count" the sum of both, with users that are not named.
 //
 // With "follow":true the client is told from then on who comes and goes, with "follow":false no more, and without it as before. A change that comes before the
-// reply is in the reply already, and one behind it may be: the last word counts. A user leaves when its last subscription has been gone for five seconds, so that a page that is loaded again
-// does not. What changes within a second of another change is told together when that second is over. A connection follows as many types as it may subscribe to.
-// When the wiki or a new token takes the right away, the changes end without a word.
+// reply is in the reply already, and one behind it may be: the last word counts. A user leaves when its last subscription has been gone for five seconds, so
+// that a page that is loaded again does not. What changes within a second of another change is told together when that second is over. A connection follows
+// as many types as it may subscribe to. When the wiki or a new token takes the right away, the changes end without a word.
 //
 // When more than 1000 users are there, or so many come and go within a second, nobody is told who: join and leave then have "anonymous" and "count", as in the
 // reply, at most once a second. That goes on until 900 users are there, which the last such number says, or fewer; from then on users are named again. Who needs

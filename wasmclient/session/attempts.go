@@ -17,6 +17,12 @@ const (
 // (Brooker, Exponential Backoff And Jitter, 2015). The first wait is random too: whoever loses a relay loses it with thousands of others.
 type attempts int
 
+// Wait returns how many milliseconds a client without a session waits before another attempt, when so many have failed in a row; random is in [0, 1).
+func Wait(failed int, random float64) int {
+	a := attempts(failed)
+	return a.next(random, false)
+}
+
 // next returns milliseconds.
 func (a *attempts) next(random float64, asleep bool) int {
 	window := lastWindow

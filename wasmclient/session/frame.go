@@ -36,6 +36,8 @@ type Frame struct {
 	From    string
 	To      []string // none: everyone
 	Payload any      // the envelope, for [Tab.Deliver]; of the reply to presence, of join and of leave what they say
+
+	Handled func() // nil, or called by the session when it has done what the frame says, unless its link is deaf
 }
 
 // Link is what a socket reports to. A link of a socket that the session has given up is deaf.
@@ -48,7 +50,14 @@ type Link struct {
 func (l *Link) Opened() { l.post(l.s.opened) }
 
 // Received hands over a frame.
-func (l *Link) Received(f *Frame) { l.post(func() { l.s.received(f) }) }
+func (l *Link) Received(f *Frame) {
+	l.post(func() {
+		l.s.received(f)
+		if f.Handled != nil {
+			f.Handled()
+		}
+	})
+}
 
 // Closed tells that the socket is closed, or could not be opened; code is 1006 then.
 func (l *Link) Closed(code int, reason string) {

@@ -124,6 +124,10 @@ func (s *Session) notSent(r *reply, err *wire.Error) {
 }
 
 func (s *Session) failSend(item *queued, code wire.Code, message string) {
+	if item.message.Answered != nil {
+		item.message.Answered(0, wire.NewError(code, message))
+		return
+	}
 	s.fail(item.from, Failure{Op: wire.OpSend, Type: item.message.Type, Error: wire.Error{Code: code, Message: message}})
 }
 

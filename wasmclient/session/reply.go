@@ -75,6 +75,8 @@ func (s *Session) answered(r *reply, f *Frame) {
 	case wire.OpSend:
 		if f.Error != nil {
 			s.notSent(r, f.Error)
+		} else if r.item.message.Answered != nil {
+			r.item.message.Answered(f.Offset, nil)
 		}
 	case wire.OpRegister:
 		if f.Error != nil {

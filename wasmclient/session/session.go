@@ -89,6 +89,9 @@ type Message struct {
 	Type  string
 	Body  any // for the [Socket], which makes the frame of it; the session does not look inside
 	Bytes int // the size of the frame without its id
+	// Answered, which may be nil, is told once what has become of it, unless its tab leaves before: its offset, or why it was not sent, which [Tab.Fail]
+	// is not told then. It must not wait for the session.
+	Answered func(offset uint64, err *wire.Error)
 }
 
 type state int
@@ -161,6 +164,9 @@ func (s *Session) Run() {
 	for !s.over.Load() {
 		event := <-s.events
 		event()
+	}
+	for len(s.events) > 0 { // so that nobody waits who has begun to post before
+		<-s.events
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"testing"
 	"time"
 )
 
@@ -14,7 +13,7 @@ import (
 const Patience = 10 * time.Second
 
 // Main is for TestMain: it runs the tests, and ends with 1 when they leave goroutines behind. While fuzzing it does not look: the fuzzer has its own.
-func Main(m *testing.M) {
+func Main(m interface{ Run() int }) {
 	before := runtime.NumGoroutine()
 	code := m.Run()
 	if fuzz := flag.Lookup("test.fuzz"); fuzz != nil && fuzz.Value.String() != "" {

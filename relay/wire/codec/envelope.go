@@ -29,10 +29,19 @@ var (
 
 // ParseEnvelope reads a classic frame. The type must be there and well formed; From may be empty.
 func ParseEnvelope(data []byte, lim wire.Limits) (Envelope, *wire.Error) {
+	return parseEnvelope(data, envelopeMembers, lim)
+}
+
+// ParsePublished reads one envelope as it is in the body of POST /api/publish, with "actor" and "key".
+func ParsePublished(data []byte, lim wire.Limits) (Envelope, *wire.Error) {
+	return parseEnvelope(data, publishMembers, lim)
+}
+
+func parseEnvelope(data []byte, known []string, lim wire.Limits) (Envelope, *wire.Error) {
 	var e Envelope
 	s, err := newScanner(data, lim.Depth)
 	if err == nil {
-		err = e.read(&s, envelopeMembers, &lim)
+		err = e.read(&s, known, &lim)
 	}
 	if err == nil {
 		err = s.end()
