@@ -31,30 +31,43 @@ func Classic(r *http.Request) bool {
 // buffers go. id is who a classic connection is; a v1 connection says so itself. The origin has been checked. When the handshake is refused the
 // answer has been written, except that an error is returned when there is no room.
 func Accept(w http.ResponseWriter, r *http.Request, env *Env, id auth.Identity) *wire.Error {
-	c := &Conn{env: env, classic: Classic(r), origin: r.Header.Get("Origin"), identity: &id, opened: time.Now().UnixNano()}
-	if c.classic {
+	c := newConn(r, env, &id)
+	if Classic(r) {
+		c.mode = classic
 		if err := env.admit(c, id.Wiki); err != nil {
 			return err
 		}
 	}
-	h := &hijacker{ResponseWriter: w, conn: c}
+	if c.shake(w, r, wire.Subprotocol) {
+		c.start()
+	}
+	return nil
+}
+
+func newConn(r *http.Request, env *Env, id *auth.Identity) *Conn {
+	c := &Conn{env: env, origin: r.Header.Get("Origin"), identity: id, opened: time.Now().UnixNano()}
 	c.sock.frames.limits = &env.Limits
 	c.sock.env = env
-	if env.Limits.CompressBytes > 0 {
+	return c
+}
+
+// shake answers the handshake r and reports whether it was in order. Otherwise nothing is left of the connection.
+func (c *Conn) shake(w http.ResponseWriter, r *http.Request, subprotocols ...string) bool {
+	h := &hijacker{ResponseWriter: w, conn: c}
+	if c.env.Limits.CompressBytes > 0 && c.mode != raw {
 		h.extensions = agree(r.Header.Values("Sec-WebSocket-Extensions"))
 		c.sock.frames.deflate = h.extensions != ""
 	}
-	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{Subprotocols: []string{wire.Subprotocol}, InsecureSkipVerify: true})
+	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{Subprotocols: subprotocols, InsecureSkipVerify: true})
 	if err != nil {
 		if c.sock.Conn != nil {
 			c.sock.Conn.Close()
 		}
 		c.dismiss()
-		return nil
+		return false
 	}
 	ws.CloseNow() // it has done its part: a reader's connection takes over
-	c.start()
-	return nil
+	return true
 }
 
 // unused is what the library gets of a connection whose handshake it has answered.
@@ -98,7 +111,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		if !g.Upgraded(h.conn.evict) { // the descriptor may be another connection's already
 			return nil, nil, net.ErrClosed
 		}
-		if h.conn.classic {
+		if h.conn.mode != v1 {
 			g.Known()
 		}
 	}

@@ -1,4 +1,4 @@
-// Package conn serves one WebSocket connection in either mode of the protocol (package wire).
+// Package conn serves one WebSocket connection, in either mode of the protocol (package wire) or, raw, for a program that speaks a protocol of its own.
 package conn
 
 import (
@@ -23,6 +23,15 @@ const (
 	expireHold   = 60 * time.Second // after it the connection is still kept, for a client that is refreshing
 )
 
+// mode is what a connection speaks.
+type mode uint8
+
+const (
+	v1 mode = iota
+	classic
+	raw // whatever its [Program] does
+)
+
 // Conn is one connection. Whoever serves it reads, and does what the frames say; the sweeper and the server look at it from outside. A relay has many that
 // say nothing, so each field is as small as it can be; what fan-out touches comes first, side by side.
 type Conn struct {
@@ -39,7 +48,7 @@ type Conn struct {
 
 	resting  atomic.Bool // it has no goroutine; whoever makes it false sees to it that it is served
 	watched  bool        // the poller knows its descriptor
-	classic  bool
+	mode     mode
 	admitted bool  // it counts in Env.room; guarded by Env.mu
 	bad      uint8 // malformed frames
 
@@ -55,13 +64,16 @@ type Conn struct {
 	warnOf int64 // for the token that runs out then
 }
 
-func (c *Conn) start() {
+// start begins to serve the connection, and reports whether it does: not when the relay is ending.
+func (c *Conn) start() bool {
 	var sees func(engine.Key) bool
-	if c.classic {
+	if c.mode == classic {
 		c.connected = true
 		sees = func(k engine.Key) bool { return c.env.Auth.Sees(c.identity, k) }
 	}
-	c.member.Init(&c.sock, sees)
+	if c.mode != raw {
+		c.member.Init(&c.sock, sees)
+	}
 	if c.sock.frames.deflate {
 		c.member.TakeDeflated()
 	}
@@ -70,16 +82,25 @@ func (c *Conn) start() {
 	if !c.env.add(c) {
 		c.sock.Close()
 		c.dismiss()
-	} else if c.classic && c.env.Auth.Revoked(c.identity) { // since the handshake was looked at
+		return false
+	}
+	if c.mode == classic && c.env.Auth.Revoked(c.identity) { // since the handshake was looked at
 		c.sock.end(wire.CloseUnauthorized)
 	}
+	return true
 }
 
 // Close ends the connection with a close frame, after what is queued for it.
-func (c *Conn) Close(why wire.Close) { c.sock.end(why) }
+func (c *Conn) Close(why wire.Close) {
+	c.sock.end(why)
+	c.over()
+}
 
 // Abort ends the connection now, without a close frame.
-func (c *Conn) Abort() { c.sock.abort() }
+func (c *Conn) Abort() {
+	c.sock.abort()
+	c.over()
+}
 
 // Wiki returns the wiki that the connection belongs to, "" when to none.
 func (c *Conn) Wiki() string {
@@ -96,7 +117,7 @@ func (c *Conn) Clients() int { return len(c.env.Hub.Clients(&c.member)) }
 
 // Reconnect tells the client to come back after that time, when the mode has a word for it.
 func (c *Conn) Reconnect(after time.Duration) {
-	if !c.classic {
+	if c.mode == v1 {
 		c.say(`{"op":"reconnect","after":`, uint64(after.Milliseconds()), "}")
 	}
 }

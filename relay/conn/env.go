@@ -123,7 +123,7 @@ func (e *Env) add(c *Conn) bool {
 		c.sock.mu.Unlock()
 	}
 	e.wg.Add(1)
-	if len(c.sock.prefix) > 0 || !c.sock.rests() || !c.rest() {
+	if c.mode == raw || len(c.sock.prefix) > 0 || !c.sock.rests() || !c.rest() {
 		e.run(c, noTurn)
 	}
 	return true

@@ -28,7 +28,7 @@ type guard struct {
 	rates  rates
 	fault  *wire.Close // what the connection ends with, as soon as what came before has been done
 	rude   atomic.Bool // something came behind the peer's close frame
-	work   int         // since paced
+	work   int32       // since paced
 	paced  int64       // Unix nanoseconds
 }
 
@@ -52,7 +52,7 @@ func (g *guard) vet(p []byte, now int64) int {
 // pace counts what a peer has sent, in frames and KiB, and makes one that always has more to say wait a moment now and then: a few of them would
 // otherwise keep every processor busy, and the runtime looks at the network only when one has nothing else to do.
 func (r *reader) pace(work int, more bool) {
-	if r.work += work; !more {
+	if r.work += int32(work); !more {
 		r.work = 0
 	}
 	if r.work < paceWork {

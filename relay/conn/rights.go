@@ -105,9 +105,12 @@ func (c *Conn) hasGrant(t string, g *grant) bool {
 	return c.granted[t] == g
 }
 
-// Recheck ends the connection when it would not be let in now, or a subscription of its is not what it would be given now, because the registered
-// wikis have changed. Of types about which it may not ask who is there any more it is not told.
+// Recheck ends the connection, if it is one of pages or scripts of a wiki, when it would not be let in now, or a subscription of its is not what it would be
+// given now, because the registered wikis have changed. Of types about which it may not ask who is there any more it is not told.
 func (c *Conn) Recheck() {
+	if c.mode == raw { // it is no wiki's
+		return
+	}
 	c.mu.Lock()
 	id, connected := c.identity, c.connected
 	c.mu.Unlock()

@@ -15,11 +15,11 @@ func plainFD(c net.Conn) int {
 		}
 		c = tcp
 	}
-	sc, ok := c.(syscall.Conn)
+	tcp, ok := c.(*net.TCPConn) // on the control socket connections are few
 	if !ok {
 		return -1
 	}
-	raw, err := sc.SyscallConn()
+	raw, err := tcp.SyscallConn()
 	fd := -1
 	if err != nil || raw.Control(func(f uintptr) { fd = int(f) }) != nil {
 		return -1

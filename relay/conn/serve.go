@@ -31,6 +31,9 @@ func (c *Conn) serve(held claim) (rests bool) {
 		}
 	}()
 	err := r.lend(&c.sock, &c.member)
+	if c.mode == raw {
+		c.welcome()
+	}
 	for err == nil {
 		if err = c.next(r); errors.Is(err, errAtRest) {
 			c.reader, err = nil, nil
@@ -53,6 +56,9 @@ func (c *Conn) leave(r *reader) {
 	c.sock.Close()
 	c.dismiss()
 	c.env.remove(c, c.closeCode())
+	if c.mode == raw {
+		c.goodbye()
+	}
 }
 
 // next does what the next message says.
@@ -116,6 +122,8 @@ func (c *Conn) read(typ websocket.MessageType, r io.Reader) error {
 	}
 	deflated := typ == websocket.MessageBinary && c.sock.frames.deflate
 	switch {
+	case c.mode == raw:
+		c.hear(b, typ == websocket.MessageBinary)
 	case typ != websocket.MessageText && !deflated:
 		c.finish(wire.CloseBadProtocol)
 	case !c.sock.rates.commands.take(c.env.Limits.Commands, c.sock.seen.Load(), 1):
@@ -130,7 +138,7 @@ func (c *Conn) read(typ websocket.MessageType, r io.Reader) error {
 }
 
 func (c *Conn) obeyText(text []byte) {
-	if c.classic {
+	if c.mode == classic {
 		c.envelope(text)
 	} else {
 		c.command(text)

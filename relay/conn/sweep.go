@@ -32,6 +32,7 @@ func (c *Conn) look(now time.Time) (next int64) {
 		if since(sealed) >= l.WriteTimeout {
 			c.sock.abort()
 		}
+		c.over()
 		return 0
 	}
 	connected, expires, warn, warnAt := c.due(now)
@@ -68,7 +69,7 @@ func (c *Conn) due(now time.Time) (connected bool, expires time.Time, warn bool,
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	expires = c.identity.Expires
-	if expires.IsZero() || c.classic {
+	if expires.IsZero() || c.mode != v1 {
 		return c.connected, expires, false, math.MaxInt64
 	}
 	if of := expires.UnixNano(); of != c.warnOf {

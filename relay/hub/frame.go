@@ -12,9 +12,10 @@ import (
 
 // The opcodes of frames that the relay writes itself (RFC 6455, section 5.2), with FIN set.
 const (
-	opText  = 0x81
-	opClose = 0x88
-	opPing  = 0x89
+	opText   = 0x81
+	opBinary = 0x82
+	opClose  = 0x88
+	opPing   = 0x89
 )
 
 // headBytes is room for the longest head of an unmasked frame.
@@ -41,6 +42,13 @@ func Seal(b []byte) []byte {
 	}
 	b[0], b[1] = opText, 127
 	binary.BigEndian.PutUint64(b[2:], uint64(n))
+	return b
+}
+
+// SealBinary is [Seal] for a binary frame.
+func SealBinary(b []byte) []byte {
+	b = Seal(b)
+	b[0] = opBinary
 	return b
 }
 
