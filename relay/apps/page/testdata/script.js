@@ -1,0 +1,1 @@
+window.test = 1;
