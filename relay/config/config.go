@@ -13,6 +13,7 @@ import (
 
 	"mediawiki-websocket/relay/auth"
 	"mediawiki-websocket/relay/conn"
+	"mediawiki-websocket/relay/ingress"
 )
 
 // Version is the version that the relay says it is. Release builds set it: -ldflags "-X mediawiki-websocket/relay/config.Version=1.2.3".
@@ -39,12 +40,22 @@ type Config struct {
 
 	HistoryBytes int // of kept messages of all wikis together, at most
 
+	Apps          map[string][]string // URLs, by the app's name
+	AppOrigins    []string            // of pages that may connect to apps, besides those of addresses and wikis' hosts
+	NotifySecrets []string            // of Tsugi servers
+	LogFiles      map[string]string   // paths of the files that the log view shows, by name
+	LogRefresh    time.Duration       // how often it looks for more; 0: at once
+	LogTokens     []string            // who may see them
+
+	Ingress []ingress.Source // where else messages come from
+
 	historySaid bool
 }
 
 // Default returns the configuration of a relay that was told nothing.
 func Default() *Config {
-	return &Config{Listen: "127.0.0.1:1729", Drain: 5 * time.Second, Limits: conn.DefaultLimits(), HistoryBytes: 64 << 20}
+	return &Config{Listen: "127.0.0.1:1729", Drain: 5 * time.Second, Limits: conn.DefaultLimits(), HistoryBytes: 64 << 20,
+		LogRefresh: time.Second}
 }
 
 // HistoryName is the name of the file of messages that are kept, when nothing else was said; it is beside the state file.
@@ -59,6 +70,7 @@ func (c *Config) Revoked() string {
 }
 
 const help = `Usage: websocket-relay [flags]
+       websocket-relay send|listen|stats|token [arguments]
 
 The relay of the MediaWiki extension WebSocket: passes messages between a wiki and the
 pages and scripts that are connected to it.
@@ -93,6 +105,10 @@ pages and scripts that are connected to it.
   --daemon            go to the background; returns once the relay listens
   --version, --help
 
+` + appHelp + ingressHelp + `
+The commands talk to a relay that runs: send sends a message, listen prints messages as JSON,
+stats shows its numbers, token makes a token. Each tells more with --help.
+
 Signals: SIGTERM ends the relay after telling the clients when to come back, SIGHUP opens
 the log anew, SIGUSR2 starts the program anew, a newer one if its file has been replaced,
 which takes over without refusing anybody. Exit codes: 0 done, 1 failure, 2 wrong flag, value or file, 3 the port or the
@@ -117,6 +133,10 @@ func Parse(args []string, getenv func(string) string) (*Config, error) {
 		flags.StringVar(value, name, "", "")
 	}
 	flags.StringVar(&file, "config", "", "")
+	var apps appFlags
+	apps.define(flags)
+	var queues ingressFlags
+	queues.define(flags)
 	open := flags.Bool("open", false, "")
 	flags.BoolVar(&c.Pprof, "pprof", false, "")
 	flags.BoolVar(&c.Daemon, "daemon", false, "")
@@ -127,7 +147,7 @@ func Parse(args []string, getenv func(string) string) (*Config, error) {
 	case err != nil:
 		return nil, Fail(ExitUsage, "%v; --help lists the flags", err)
 	case flags.NArg() > 0:
-		return nil, Fail(ExitUsage, "%.256q is not a flag; --help lists the flags", flags.Arg(0))
+		return nil, Fail(ExitUsage, "%.256q is neither a flag nor a command; --help lists both", flags.Arg(0))
 	case version:
 		return nil, &Exit{ExitOK, "websocket-relay " + Version + "\n"}
 	}
@@ -146,13 +166,19 @@ func Parse(args []string, getenv func(string) string) (*Config, error) {
 			c.Open = *open
 		}
 	})
+	if err := apps.apply(c); err != nil {
+		return nil, err
+	}
+	if err := queues.apply(c); err != nil {
+		return nil, err
+	}
 	return c, c.complete(getenv)
 }
 
 // complete fills in what follows from the rest, and checks.
 func (c *Config) complete(getenv func(string) string) error {
-	if c.Control == "" && getenv("RUNTIME_DIRECTORY") != "" {
-		c.Control = filepath.Join(getenv("RUNTIME_DIRECTORY"), "control.sock")
+	if c.Control == "" {
+		c.Control = DefaultControl(getenv)
 	}
 	if c.State == "" && getenv("STATE_DIRECTORY") != "" {
 		c.State = filepath.Join(getenv("STATE_DIRECTORY"), "wikis.json")
@@ -172,6 +198,9 @@ func (c *Config) complete(getenv func(string) string) error {
 			*path = absolute
 		}
 	}
+	if err := c.completeApps(); err != nil {
+		return err
+	}
 	return c.check()
 }
 
@@ -189,7 +218,7 @@ func (c *Config) check() error {
 			c.Limits.WikiPublishes.Burst, c.Limits.PublishBatch)
 	case len(c.Control) > socketPathBytes:
 		return Fail(ExitUsage, "--control %s: the path of a Unix socket has at most %d bytes, this one has %d", c.Control, socketPathBytes, len(c.Control))
-	case !c.Open && c.Control == "" && len(c.Wikis) == 0:
+	case !c.Open && c.Control == "" && len(c.Wikis) == 0 && len(c.Apps) == 0:
 		return Fail(ExitUsage, `nobody could connect: give --control PATH, where wikis register, or a --config FILE that names "wikis", or --open to try things out`)
 	}
 	for _, path := range []string{c.TLSCert, c.TLSKey} {

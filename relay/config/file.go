@@ -48,60 +48,84 @@ func at(err error) string {
 }
 
 func (c *Config) set(path, name string, raw json.RawMessage) error {
-	l := &c.Limits
-	texts := map[string]*string{"listen": &c.Listen, "tlsCert": &c.TLSCert, "tlsKey": &c.TLSKey, "control": &c.Control, "state": &c.State,
-		"history": &c.History, "log": &c.Log}
-	counts := map[string]*int{"frameBytes": &l.FrameBytes, "publishBytes": &l.PublishBytes, "typeBytes": &l.TypeBytes, "clientBytes": &l.ClientBytes,
-		"outboxBytes": &l.OutboxBytes, "compressBytes": &l.CompressBytes,
-		"types": &l.Types, "clients": &l.Clients, "recipients": &l.Recipients, "publishBatch": &l.PublishBatch, "depth": &l.Depth,
-		"fragments": &l.Fragments, "bytesBurst": &l.Bytes.Burst, "messagesBurst": &l.Messages.Burst, "commandsBurst": &l.Commands.Burst, "pingsBurst": &l.Pings.Burst, "replaysBurst": &l.Replays.Burst,
-		"wikiPublishesBurst": &l.WikiPublishes.Burst, "wikiMessagesBurst": &l.WikiMessages.Burst, "historyBytes": &c.HistoryBytes}
-	rates := map[string]*float64{"bytesPerSecond": &l.Bytes.PerSecond, "messagesPerSecond": &l.Messages.PerSecond, "commandsPerSecond": &l.Commands.PerSecond,
-		"pingsPerSecond": &l.Pings.PerSecond, "replaysPerSecond": &l.Replays.PerSecond, "wikiPublishesPerSecond": &l.WikiPublishes.PerSecond, "wikiMessagesPerSecond": &l.WikiMessages.PerSecond}
-	times := map[string]*time.Duration{"connectSeconds": &l.ConnectTimeout, "pingSeconds": &l.PingInterval, "pingTimeoutSeconds": &l.PingTimeout,
-		"messageSeconds": &l.MessageTimeout, "writeSeconds": &l.WriteTimeout, "drainSeconds": &c.Drain}
-	if field := texts[name]; field != nil {
-		if json.Unmarshal(raw, field) != nil {
-			return Fail(ExitUsage, "%s: %q is not a string", path, name)
-		}
-		c.historySaid = c.historySaid || name == "history"
-		return nil
+	if known, err := c.setText(path, name, raw); known {
+		return err
 	}
-	if field := counts[name]; field != nil {
-		least := 1
-		if name == "compressBytes" {
-			least = 0 // not at all
-		}
-		if json.Unmarshal(raw, field) != nil || *field < least || *field > 1<<30 {
-			return Fail(ExitUsage, "%s: %q is not a whole number from %d to 2^30", path, name, least)
-		}
-		return nil
-	}
-	if field := rates[name]; field != nil {
-		if json.Unmarshal(raw, field) != nil || *field <= 0 || *field > 1<<30 {
-			return Fail(ExitUsage, "%s: %q is not a number, more than 0 and at most 2^30", path, name)
-		}
-		return nil
-	}
-	if field := times[name]; field != nil {
-		var seconds float64
-		if json.Unmarshal(raw, &seconds) != nil || seconds <= 0 || seconds > 86400 {
-			return Fail(ExitUsage, "%s: %q is not a number of seconds, more than 0 and at most 86400", path, name)
-		}
-		*field = time.Duration(seconds * float64(time.Second))
-		return nil
+	if known, err := c.setLimit(path, name, raw); known {
+		return err
 	}
 	switch name {
 	case "open":
 		if json.Unmarshal(raw, &c.Open) != nil {
 			return Fail(ExitUsage, `%s: "open" is not true or false`, path)
 		}
+	case "ingress":
+		return c.setIngress(path, raw)
 	case "wikis":
 		return c.setWikis(path, raw)
 	default:
+		if known, err := c.setApps(path, name, raw); known {
+			return err
+		}
 		return Fail(ExitUsage, "%s: unknown key %.256q; --help lists the keys", path, name)
 	}
 	return nil
+}
+
+// setText sets a key whose value is a text, and reports whether it is one.
+func (c *Config) setText(path, name string, raw json.RawMessage) (known bool, err error) {
+	field := map[string]*string{"listen": &c.Listen, "tlsCert": &c.TLSCert, "tlsKey": &c.TLSKey, "control": &c.Control, "state": &c.State,
+		"history": &c.History, "log": &c.Log}[name]
+	if field == nil {
+		return false, nil
+	}
+	if json.Unmarshal(raw, field) != nil {
+		return true, Fail(ExitUsage, "%s: %q is not a string", path, name)
+	}
+	c.historySaid = c.historySaid || name == "history"
+	return true, nil
+}
+
+// setLimit sets a key whose value is a number, and reports whether it is one.
+func (c *Config) setLimit(path, name string, raw json.RawMessage) (known bool, err error) {
+	l := &c.Limits
+	counts := map[string]*int{"frameBytes": &l.FrameBytes, "publishBytes": &l.PublishBytes, "typeBytes": &l.TypeBytes, "clientBytes": &l.ClientBytes,
+		"outboxBytes": &l.OutboxBytes, "compressBytes": &l.CompressBytes,
+		"types": &l.Types, "clients": &l.Clients, "recipients": &l.Recipients, "publishBatch": &l.PublishBatch, "depth": &l.Depth,
+		"fragments": &l.Fragments, "bytesBurst": &l.Bytes.Burst, "messagesBurst": &l.Messages.Burst, "commandsBurst": &l.Commands.Burst,
+		"pingsBurst": &l.Pings.Burst, "replaysBurst": &l.Replays.Burst,
+		"wikiPublishesBurst": &l.WikiPublishes.Burst, "wikiMessagesBurst": &l.WikiMessages.Burst, "historyBytes": &c.HistoryBytes}
+	rates := map[string]*float64{"bytesPerSecond": &l.Bytes.PerSecond, "messagesPerSecond": &l.Messages.PerSecond,
+		"commandsPerSecond": &l.Commands.PerSecond, "pingsPerSecond": &l.Pings.PerSecond, "replaysPerSecond": &l.Replays.PerSecond,
+		"wikiPublishesPerSecond": &l.WikiPublishes.PerSecond, "wikiMessagesPerSecond": &l.WikiMessages.PerSecond}
+	times := map[string]*time.Duration{"connectSeconds": &l.ConnectTimeout, "pingSeconds": &l.PingInterval, "pingTimeoutSeconds": &l.PingTimeout,
+		"messageSeconds": &l.MessageTimeout, "writeSeconds": &l.WriteTimeout, "drainSeconds": &c.Drain}
+	if field := counts[name]; field != nil {
+		least := 1
+		if name == "compressBytes" {
+			least = 0 // not at all
+		}
+		if json.Unmarshal(raw, field) != nil || *field < least || *field > 1<<30 {
+			err = Fail(ExitUsage, "%s: %q is not a whole number from %d to 2^30", path, name, least)
+		}
+		return true, err
+	}
+	if field := rates[name]; field != nil {
+		if json.Unmarshal(raw, field) != nil || *field <= 0 || *field > 1<<30 {
+			err = Fail(ExitUsage, "%s: %q is not a number, more than 0 and at most 2^30", path, name)
+		}
+		return true, err
+	}
+	field := times[name]
+	if field == nil {
+		return false, nil
+	}
+	var seconds float64
+	if json.Unmarshal(raw, &seconds) != nil || seconds <= 0 || seconds > 86400 {
+		return true, Fail(ExitUsage, "%s: %q is not a number of seconds, more than 0 and at most 86400", path, name)
+	}
+	*field = time.Duration(seconds * float64(time.Second))
+	return true, nil
 }
 
 func (c *Config) setWikis(path string, raw json.RawMessage) error {
