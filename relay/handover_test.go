@@ -35,14 +35,16 @@ type successive struct {
 	refused               atomic.Int32 // attempts to connect that the kernel refused
 }
 
-func newSuccessive(t *testing.T) *successive {
+// newSuccessive starts it. more is members of its configuration file, with a comma behind each.
+func newSuccessive(t *testing.T, more ...string) *successive {
 	s := &successive{T: t, dir: t.TempDir(), address: freePort(t)}
 	s.program = filepath.Join(s.dir, "relay")
 	s.install(program)
 	cfg := filepath.Join(s.dir, "config.json")
 	wiki := relaytest.Registration("a:", "https://a.example", false, map[string]any{
-		"types": []map[string]any{{"pattern": handedOver, "send": "anyone", "history": map[string]int{"count": 10000, "seconds": 3600}}}})
-	if err := os.WriteFile(cfg, []byte(`{"drainSeconds":1,"wikis":{"a:":`+string(wiki)+`}}`), 0o600); err != nil {
+		"types": []map[string]any{{"pattern": handedOver, "send": "anyone", "history": map[string]int{"count": 10000, "seconds": 3600}},
+			{"pattern": "a:@changes", "history": map[string]int{"count": 10000, "seconds": 3600}}}})
+	if err := os.WriteFile(cfg, []byte(`{"drainSeconds":1,`+strings.Join(more, "")+`"wikis":{"a:":`+string(wiki)+`}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	shared := program
@@ -132,8 +134,22 @@ func (s *successive) publish(ctx context.Context, n int) {
 	}
 }
 
-// listen subscribes, comes back whenever the relay goes away, and returns what it has got when that has the last message, or when it has missed something.
-func (s *successive) listen(ctx context.Context, last int, ready func()) (got []int) {
+// number is what a message counts: itself, or its id.
+type number int
+
+func (n *number) UnmarshalJSON(text []byte) error {
+	var change struct{ ID int }
+	if text[0] != '{' {
+		return json.Unmarshal(text, (*int)(n))
+	}
+	err := json.Unmarshal(text, &change)
+	*n = number(change.ID)
+	return err
+}
+
+// listen subscribes to a type, comes back whenever the relay goes away, and returns what it has got when that has the last message, or when it has missed
+// something.
+func (s *successive) listen(ctx context.Context, typ string, last int, ready func()) (got []int) {
 	type position struct {
 		Epoch  string `json:"epoch"`
 		Offset uint64 `json:"offset"`
@@ -148,7 +164,7 @@ func (s *successive) listen(ctx context.Context, last int, ready func()) (got []
 		}
 		since, _ := json.Marshal(at)
 		c.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"id":1,"op":"connect","token":%q}`, relaytest.Token("a:", "connect", "Ann", nil)))
-		c.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"id":2,"op":"subscribe","type":%q,"since":%s}`, handedOver, since))
+		c.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"id":2,"op":"subscribe","type":%q,"since":%s}`, typ, since))
 		for {
 			_, frame, err := c.Read(ctx)
 			if err != nil {
@@ -157,7 +173,7 @@ func (s *successive) listen(ctx context.Context, last int, ready func()) (got []
 			var f struct {
 				ID     int
 				OK     *position `json:"ok"`
-				Msg    *int
+				Msg    *number
 				Offset uint64
 				Error  any
 			}
@@ -172,8 +188,8 @@ func (s *successive) listen(ctx context.Context, last int, ready func()) (got []
 			case f.ID == 2:
 				at.Epoch = f.OK.Epoch
 			case f.Msg != nil:
-				got, at.Offset = append(got, *f.Msg), f.Offset
-				if *f.Msg == last {
+				got, at.Offset = append(got, int(*f.Msg)), f.Offset
+				if int(*f.Msg) == last {
 					c.CloseNow()
 					return got
 				}
@@ -194,7 +210,7 @@ func TestHandOverLosesNothing(t *testing.T) {
 	got := make([][]int, listeners)
 	ready.Add(listeners)
 	for i := range got {
-		done.Go(func() { got[i] = s.listen(ctx, all-1, ready.Done) })
+		done.Go(func() { got[i] = s.listen(ctx, handedOver, all-1, ready.Done) })
 	}
 	ready.Wait()
 	done.Go(func() {

@@ -19,5 +19,17 @@ func (s *Server) ForgetWarnings() {
 	clear(s.warn.told)
 }
 
+// InRooms returns how many subscriptions the connections of apps have.
+func (s *Server) InRooms() (n int) {
+	for _, a := range s.apps {
+		for _, g := range a.groups {
+			for _, c := range g.Conns() {
+				n += len(c.Subscriptions())
+			}
+		}
+	}
+	return n
+}
+
 // Engine returns the engine of the relay.
 func (s *Server) Engine() engine.Engine { return s.engine }

@@ -298,6 +298,7 @@ func TestRelayThatEndsTellsTheFallbacks(t *testing.T) {
 
 // Whoever reads nothing any more is cut off, and holds nothing.
 func TestFallbackThatStopsReading(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, open func(*web) *web) {
 		r := relaytest.Start(t, func(c *config.Config) {
 			farm(c)

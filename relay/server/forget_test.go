@@ -11,6 +11,7 @@ import (
 
 // What must not be read any more is not in the history either, also not after a restart.
 func TestForgottenMessageIsRead(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	start := func() *relaytest.Relay {
 		return relaytest.Start(t, func(cfg *config.Config) {

@@ -76,6 +76,7 @@ func (s *Server) cede() {
 	if c, ok := s.listening[controlPart].(*net.UnixListener); ok {
 		c.SetUnlinkOnClose(false) // the name is the other's
 	}
+	s.closeIngress() // it may take seconds, in which others can connect
 	for _, l := range s.listening {
 		l.Close()
 	}
@@ -188,6 +189,9 @@ func (s *Server) parts() (names []string, files []uintptr, closeAll func(), err 
 		if l, ok := s.listening[name].(syscall.Conn); ok && err == nil {
 			err = add(name, l)
 		}
+	}
+	if err == nil {
+		err = s.feedParts(add)
 	}
 	return names, files, closeAll, err
 }

@@ -101,6 +101,7 @@ func TestSecondPageGetsWhatItMissed(t *testing.T) {
 }
 
 func TestHistoryIsForgottenWithTheRelay(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	kept := func(cfg *config.Config) {
 		withHistory(cfg)

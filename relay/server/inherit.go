@@ -22,6 +22,7 @@ type inheritance struct {
 	begin     *os.File // says when
 	lock      *os.File
 	listeners map[string]net.Listener
+	feeds     map[string]net.PacketConn // by address
 }
 
 // inherited returns what this relay inherits, or nil when it takes nobody's place.
@@ -32,13 +33,20 @@ func inherited() (*inheritance, error) {
 		return nil, nil
 	}
 	syscall.CloseOnExec(readyFD + 1)
-	in := &inheritance{begin: os.NewFile(readyFD+1, "begin"), listeners: make(map[string]net.Listener)}
+	in := &inheritance{begin: os.NewFile(readyFD+1, "begin"), listeners: make(map[string]net.Listener),
+		feeds: make(map[string]net.PacketConn)}
 	for i, name := range strings.Fields(names) {
 		fd := readyFD + 2 + i
 		syscall.CloseOnExec(fd)
 		f := os.NewFile(uintptr(fd), name)
 		if name == lockPart {
 			in.lock = f
+			continue
+		}
+		if strings.HasPrefix(name, feedPart) {
+			if err := in.feed(name, f); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		l, err := net.FileListener(f)

@@ -72,6 +72,7 @@ func TestMessageForAnotherComesOutOfTheHistory(t *testing.T) {
 
 // A message that may have been for the page that comes back is not left out in silence.
 func TestMessageForAnUnknownPageIsMissedInSilence(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	kept := func(cfg *config.Config) {
 		withHistory(cfg)

@@ -46,7 +46,8 @@ func (s *Server) newMetrics() http.Handler {
 	counter("faults_total", "Faults that ended one connection or request.", load(&s.env.Panics))
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "websocket_relay", Name: "info",
 		Help: "Always 1; the version is a label.", ConstLabels: prometheus.Labels{"version": config.Version}}, func() float64 { return 1 }))
-	r.MustRegister(closes{s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.countApps(r)
+	r.MustRegister(closes{s}, queues{s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }
 

@@ -78,13 +78,20 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, map[string]string{"status": "ok", "version": config.Version})
 }
 
-// readyz says whether the relay takes connections, 503 while it starts and ends; whether kept messages outlive it, how many there are, and how many bytes
-// of memory they take.
+// readyz says whether the relay takes connections, 503 while it starts and ends; "degraded" when it does but a queue of --ingress brings nothing; whether
+// kept messages outlive it, how many there are, and how many bytes of memory they take.
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	if !s.ready.Load() {
 		refuse(w, wire.NewError(wire.Unavailable, "the relay is starting or ending"))
 		return
 	}
 	kept := s.engine.Stats()
-	writeJSON(w, map[string]any{"status": "ready", "history": s.cfg.History != "", "messages": kept.Messages, "bytes": kept.Bytes})
+	answer := map[string]any{"status": "ready", "history": s.cfg.History != "", "messages": kept.Messages, "bytes": kept.Bytes}
+	if states, well := s.queueStates(); len(states) > 0 {
+		answer["ingress"] = states
+		if !well {
+			answer["status"] = "degraded"
+		}
+	}
+	writeJSON(w, answer)
 }

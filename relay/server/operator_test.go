@@ -12,7 +12,7 @@ import (
 func TestStrangerSeesTheOperatorsPages(t *testing.T) {
 	r := relaytest.Start(t, farm)
 	r.V1(t, connectToken("p:", "Pat"), "WS1")
-	for _, path := range []string{"/metrics", "/healthz", "/readyz", "/api/wikis/a:", "/api/wikis/", "/debug/pprof/", "/debug/vars", "/api/", "/api/messages"} {
+	for _, path := range []string{"/metrics", "/healthz", "/readyz", "/api/wikis/a:", "/api/wikis/", "/api/token", "/debug/pprof/", "/debug/vars", "/api/", "/api/messages"} {
 		spellings := []string{path, "/" + path, "/." + path, "/websocket/.." + path, path + "/", path + "?x=/", strings.ToUpper(path),
 			fmt.Sprintf("/%%%02x%s", path[1], path[2:])}
 		for _, spelling := range spellings {

@@ -27,6 +27,7 @@ func TestRepliesBeforeTheEndWaitForThePeer(t *testing.T) {
 
 // The library gives up waiting for the rest of a control frame after five seconds, in a goroutine of its own, whatever the relay does meanwhile.
 func TestUnfinishedPingEndsTheRelay(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, generous)
 	half := mask(pingFrame, "ab")
 	var strangers []*peer

@@ -75,9 +75,8 @@ func (p *publishing) take(id *auth.Identity, body []byte) *wire.Error {
 	if err != nil {
 		return err
 	}
-	if !s.publishes.Allow(id.Wiki, s.cfg.Limits.WikiPublishes, len(p.messages)) {
-		s.warn.warn("publishes "+id.Wiki, "a wiki publishes more than it may: see wikiPublishesPerSecond", "wiki", id.Wiki)
-		return wire.NewError(wire.RateLimited, "the wiki publishes more than the relay takes")
+	if err := p.allowed(id.Wiki); err != nil {
+		return err
 	}
 	if err := p.send(); err != nil {
 		return err
@@ -91,6 +90,16 @@ func (p *publishing) take(id *auth.Identity, body []byte) *wire.Error {
 	}
 	p.reply = append(p.reply, "]}\n"...)
 	return nil
+}
+
+// allowed takes the messages from what the wiki may publish.
+func (p *publishing) allowed(wiki string) *wire.Error {
+	s := p.server
+	if s.publishes.Allow(wiki, s.cfg.Limits.WikiPublishes, len(p.messages)) {
+		return nil
+	}
+	s.warn.warn("publishes "+wiki, "a wiki publishes more than it may: see wikiPublishesPerSecond", "wiki", wiki)
+	return wire.NewError(wire.RateLimited, "the wiki publishes more than the relay takes")
 }
 
 // message returns an envelope of a wiki as it is delivered, or why the wiki may not send it.

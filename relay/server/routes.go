@@ -27,12 +27,15 @@ func (s *Server) routes(control bool) http.Handler {
 	r.Handle("/api/stats", only(s.stats(control), "GET"))
 	if control {
 		r.Handle("/api/wikis/{id:.+}", only(s.wiki, "PUT", "HEAD"))
+		r.Handle("/api/token", only(s.token, "POST"))
 		r.Handle("/healthz", only(s.healthz, "GET", "HEAD"))
 		r.Handle("/readyz", only(s.readyz, "GET", "HEAD"))
 		r.Handle("/metrics", only(s.metrics.ServeHTTP, "GET"))
 		if s.cfg.Pprof {
 			profiles(r)
 		}
+	} else {
+		s.mountApps(r)
 	}
 	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn.WriteError(w, http.StatusNotFound, wire.NewError(wire.BadRequest, "nothing is here"))

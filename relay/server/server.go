@@ -17,6 +17,7 @@ import (
 	"mediawiki-websocket/relay/conn"
 	"mediawiki-websocket/relay/engine"
 	"mediawiki-websocket/relay/hub"
+	"mediawiki-websocket/relay/ingress"
 	"mediawiki-websocket/relay/wire"
 )
 
@@ -52,6 +53,8 @@ type Server struct {
 	door        door
 	registering sync.Mutex // one wiki after the other
 	fallbacks   fallbacks
+	queues      *ingress.Set // opened with the relay
+	apps        []*app
 
 	public, control *http.Server
 	lock            *os.File
@@ -81,6 +84,9 @@ func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
 	s.hub, s.files = hub.New(), newFileBudget()
 	s.hub.CompressBytes = cfg.Limits.CompressBytes
 	s.env = &conn.Env{Limits: cfg.Limits, Auth: s.auth, Hub: s.hub, Log: log, Warn: s.warn.warn, Capacity: s.files.sockets()}
+	if err := s.openApps(); err != nil {
+		return nil, err
+	}
 	s.metrics = s.newMetrics()
 	s.public, s.control = s.httpServer(s.routes(false)), s.httpServer(s.routes(true))
 	return s, nil
@@ -119,7 +125,13 @@ func (s *Server) Open() error {
 		return err
 	}
 	control, err := s.openControl()
+	if err == nil {
+		err = s.openIngress()
+	}
 	if err != nil {
+		if control != nil {
+			control.Close()
+		}
 		for _, l := range listeners {
 			l.Close()
 		}
@@ -226,14 +238,16 @@ func (s *Server) Failed() <-chan error { return s.failed }
 // Addresses returns where the relay listens: the plain port and, with a certificate, the TLS port.
 func (s *Server) Addresses() []net.Addr { return s.addresses }
 
-// Close takes no more connections, tells the clients when to come back, ends their connections and returns when everything has ended, within ten
-// seconds. A second call does nothing more.
+// Close takes no more connections, tells the clients when to come back, ends their connections and returns when everything has ended: within ten
+// seconds, and up to five more when a queue hangs (see [ingress.Set.Close]). A second call does nothing more.
 func (s *Server) Close() { s.closing.Do(s.close) }
 
 func (s *Server) close() {
 	s.ready.Store(false)
+	s.closeIngress()
 	s.hangUp()
 	s.env.Shut()
+	s.stopApps()
 	conns := s.env.All()
 	for i, c := range conns {
 		share := s.cfg.Drain / time.Duration(len(conns))
@@ -248,6 +262,7 @@ func (s *Server) close() {
 	})
 	s.env.Wait()
 	s.fallbacks.close()
+	s.closeApps()
 	abort.Stop()
 	close(s.stop)
 	s.loops.Wait()

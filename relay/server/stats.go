@@ -101,6 +101,7 @@ func (s *Server) allStats() any {
 		"history": map[string]any{"file": s.cfg.History, "fileBytes": kept.Journal, "messages": kept.Messages, "types": kept.Keys, "bytes": kept.Bytes,
 			"recovered": s.env.Recovered.Load(), "lost": s.env.Lost.Load(), "replayed": s.env.Replayed.Load()},
 		"presence": map[string]int{"types": kept.Rooms, "connections": kept.Present},
+		"apps":     s.appStats(),
 		"wikis":    wikis,
 	}
 }

@@ -12,24 +12,21 @@ import (
 
 // upgrade answers the WebSocket handshake on all its URLs.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		conn.WriteError(w, http.StatusUpgradeRequired, wire.NewError(wire.BadRequest,
-			"this is the relay of a wiki's WebSocket extension: it speaks WebSocket, and this request asks for none "+
-				"(behind a proxy: pass the Upgrade and Connection headers on)"))
+	status, fault := conn.Handshake(w, r)
+	if status == http.StatusUpgradeRequired {
+		conn.WriteError(w, status, fault)
 		return
 	}
 	defer s.env.Poll()
 	defer s.door.enter()()
-	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
-		refuse(w, wire.NewError(wire.BadRequest, "a handshake has no body"))
+	if fault != nil {
+		conn.WriteError(w, status, fault)
 		return
+	}
+	if s.namesItself(r) {
+		r.Header.Del("Origin")
 	}
 	if !s.fromHere(w, r) {
-		return
-	}
-	if len(r.Header.Values("Sec-WebSocket-Version")) > 1 { // the library looks at the first only
-		w.Header().Set("Sec-WebSocket-Version", "13")
-		refuse(w, wire.NewError(wire.BadRequest, "more than one Sec-WebSocket-Version header"))
 		return
 	}
 	if s.env.Full() {
