@@ -12,6 +12,8 @@ packages=(
 	nginx apache2 libapache2-mod-php media-types
 	# tests
 	phpunit php-hamcrest php-codesniffer chromium fonts-dejavu-core debian-archive-keyring
+	redis-server rabbitmq-server
+	libanyevent-websocket-client-perl libnet-ssleay-perl python3-websockets node-ws
 )
 # Not everybody has these two from Debian.
 command -v node >/dev/null || packages+=(nodejs)

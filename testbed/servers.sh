@@ -81,6 +81,7 @@ CONF
       proxy_set_header Upgrade \$http_upgrade;
       proxy_set_header Connection upgrade;
       proxy_set_header Host \$http_host;
+      proxy_set_header X-Forwarded-For \$remote_addr;
       proxy_read_timeout 1h;
     }
 CONF
@@ -89,6 +90,7 @@ CONF
       proxy_pass http://127.0.0.1:$relay_port;
       proxy_http_version 1.1;
       proxy_set_header Host \$http_host;
+      proxy_set_header X-Forwarded-For \$remote_addr;
       proxy_read_timeout 1h;
 $([ "$rewrite" = blocked ] || echo '      proxy_ignore_headers X-Accel-Buffering;')
     }
