@@ -42,9 +42,9 @@ chaos: build ## looks for messages that get lost while links are cut and the rel
 bench-fanout: ## the relay under load beside what the kernel allows; FLAGS="--quick" and others, see testbed/bench.sh fanout --help
 	@testbed/bench.sh fanout $(FLAGS)
 
-screenshot: build ## make the picture in the README anew
-	go test -count=1 -run 'TestBar$$' ./e2e
-	cp e2e/screenshots/page-changed.png docs/
+screenshot: build ## make the pictures in the README anew
+	go test -count=1 -run '^(TestBar|TestChatBetweenTwoBrowsers|TestLogViewFollowsFiles)$$' ./e2e
+	cp e2e/screenshots/{page-changed,chat,log-view}.png docs/
 
 # Bash counts the seconds of its own life in SECONDS: only what stands on make's command line is meant.
 fuzz: ## Go fuzz tests, SECONDS (12) each

@@ -111,20 +111,22 @@ func TestChatBetweenTwoBrowsers(t *testing.T) {
 	ann.WaitFor(chatHere + `.join() === 'Ann,Bob Miller'`)
 	click(t, bob, "show-people")
 	keys(t, bob, "text", "Yes, it came with the post today.\r")
-	keys(t, bob, "text", evil+"\r")
 	keys(t, bob, "text", "مرحبا بكم في المحادثة\r")
-	keys(t, ann, "text", "That is markup, and nothing more. 😀\r")
+	ann.WaitFor(chatText + `.length === 3`)
+	keys(t, ann, "text", "Then let us read it together. 😀\r")
+	bob.WaitFor(chatText + `.length === 4`)
+	ann.Screenshot("chat")
+	bob.Screenshot("chat-phone")
+	keys(t, bob, "text", evil+"\r")
 	for _, tab := range []*wikitest.Tab{ann, bob} {
 		tab.WaitFor(chatText + `.length === 5`)
-		if got := wikitest.Eval[[]string](tab, chatText)[2]; got != evil {
+		if got := wikitest.Eval[[]string](tab, chatText)[4]; got != evil {
 			t.Errorf("markup has come as %q", got)
 		}
-		if got := strings.Join(wikitest.Eval[[]string](tab, chatFrom), ","); got != "Ann,Bob Miller,Bob Miller,Bob Miller,Ann" {
+		if got := strings.Join(wikitest.Eval[[]string](tab, chatFrom), ","); got != "Ann,Bob Miller,Bob Miller,Ann,Bob Miller" {
 			t.Errorf("who has said it: %s", got)
 		}
 	}
-	ann.Screenshot("chat")
-	bob.Screenshot("chat-phone")
 	if wide := wikitest.Eval[bool](bob, `document.documentElement.scrollWidth > innerWidth`); wide {
 		t.Error("the page is wider than the phone")
 	}
@@ -211,6 +213,7 @@ func TestLogViewFollowsFiles(t *testing.T) {
 		appendTo(t, access, fmt.Sprintf(request, i+1, i, i, []int{200, 200, 304, 404, 200, 500}[i%6]))
 	}
 	tab.WaitFor(logText + `.length === 12`)
+	tab.Screenshot("log-view")
 	appendTo(t, access, evil+" \xff \x1b[31mred\x1b[0m \x07\n")
 	tab.WaitFor(logText + `.length === 13`)
 	if got := wikitest.Eval[[]string](tab, logText)[12]; got != evil+" \ufffd red \u2407" {
@@ -226,7 +229,6 @@ func TestLogViewFollowsFiles(t *testing.T) {
 	if got := wikitest.Eval[string](tab, classes); got != ",,,warning,,error" {
 		t.Errorf("levels: %s", got)
 	}
-	tab.Screenshot("log-view")
 	dark(t, tab)
 	tab.Screenshot("log-view-dark")
 

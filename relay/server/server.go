@@ -154,7 +154,7 @@ func (s *Server) Open() error {
 
 // openRevocations reads what was revoked before this start. The file is this relay's alone once it has the lock.
 func (s *Server) openRevocations() error {
-	if s.cfg.Revoked() == "" && !s.cfg.Open {
+	if mayHaveWikis := s.cfg.Control != "" || len(s.cfg.Wikis) > 0; mayHaveWikis && s.cfg.Revoked() == "" && !s.cfg.Open {
 		s.log.Warn("what is revoked will be forgotten when the relay ends, and old tokens count again then: give it a --state FILE")
 	}
 	revocations, skipped, err := auth.OpenRevocations(s.cfg.Revoked(), nil)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 const (
@@ -23,12 +25,12 @@ var Err = errors.New("a name has up to 32 letters of one script, digits, spaces 
 // oneScript are scripts that are written together.
 var oneScript = map[string]string{"Hiragana": "Han", "Katakana": "Han", "Hangul": "Han", "Bopomofo": "Han"}
 
-// Clean returns a name as it is shown, with single spaces, or [Err].
+// Clean returns a name as it is shown, with single spaces and in Unicode's normal form C, or [Err].
 func Clean(s string) (string, error) {
 	if len(s) > 2*utf8.UTFMax*most { // with as many spaces
 		return "", Err
 	}
-	name := strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c == ' ' }), " ")
+	name := norm.NFC.String(strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c == ' ' }), " "))
 	letters := ""
 	for _, c := range name {
 		script := scriptOf(c)
