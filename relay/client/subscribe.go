@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
 
 	"mediawiki-websocket/relay/wire"
+	"mediawiki-websocket/relay/wire/codec"
 	"mediawiki-websocket/wasmclient/session"
 )
 
@@ -17,21 +16,14 @@ type Since = session.Since
 
 // ParseSince reads EPOCH:OFFSET or Unix seconds; "" is the zero value.
 func ParseSince(text string) (since Since, err error) {
-	if text == "" {
+	had, fault := codec.ParseSince(text)
+	switch {
+	case fault != nil:
+		return since, fault
+	case had == nil:
 		return since, nil
 	}
-	epoch, number, position := strings.Cut(text, ":")
-	if !position {
-		number = text
-	}
-	n, err := strconv.ParseUint(number, 10, 53)
-	switch {
-	case err != nil || position && epoch == "":
-		return since, wire.NewError(wire.BadRequest, "not EPOCH:OFFSET or a time in Unix seconds: "+text)
-	case position:
-		return Since{Epoch: epoch, Offset: n}, nil
-	}
-	return Since{Time: int64(n)}, nil
+	return Since{Epoch: had.Epoch, Offset: had.Offset, Time: had.Time}, nil
 }
 
 // topic is a type that the program wants.

@@ -3,8 +3,6 @@ package server
 import (
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 
 	"mediawiki-websocket/relay/conn"
 	"mediawiki-websocket/relay/engine"
@@ -22,7 +20,7 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	t, err := typeOf(r, s.cfg.Limits.TypeBytes)
 	var since *codec.Since
 	if err == nil {
-		since, err = parseSince(r.URL.Query().Get("since"))
+		since, err = codec.ParseSince(r.URL.Query().Get("since"))
 	}
 	if err != nil {
 		refuse(w, err)
@@ -76,23 +74,4 @@ func answerJSON(w http.ResponseWriter, text []byte) {
 func typeOf(r *http.Request, limit int) (string, *wire.Error) {
 	t := r.URL.Query().Get("type")
 	return t, wire.CheckType(t, limit)
-}
-
-// parseSince reads EPOCH:OFFSET or Unix seconds; "" is nil.
-func parseSince(text string) (*codec.Since, *wire.Error) {
-	if text == "" {
-		return nil, nil
-	}
-	epoch, number, position := strings.Cut(text, ":")
-	if !position {
-		number = text
-	}
-	n, err := strconv.ParseUint(number, 10, 53)
-	switch {
-	case err != nil || position && epoch == "":
-		return nil, wire.NewError(wire.BadRequest, `"since" is EPOCH:OFFSET or a time in Unix seconds`)
-	case position:
-		return &codec.Since{Position: codec.Position{Epoch: epoch, Offset: n}}, nil
-	}
-	return &codec.Since{Time: int64(n)}, nil
 }
