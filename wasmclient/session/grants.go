@@ -112,7 +112,9 @@ func (s *Session) ungranted(final bool) {
 		default:
 			missed = true
 			sub.stage = wanted
-			s.unavailable(sub, noGrant)
+			if s.grants.failures > 0 || s.asleep() { // else it may be a request that got lost, and the next one is half a second away
+				s.unavailable(sub, noGrant)
+			}
 		}
 	}
 	if missed {

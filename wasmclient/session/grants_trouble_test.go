@@ -64,9 +64,31 @@ func TestEachOutageOfTheWikiIsToldAndBeginsWithShortWaits(t *testing.T) {
 		one.log = nil
 		b.socket().say(&session.Frame{Op: wire.OpRevoked, Type: "secret"})
 		b.wait(time.Second)
-		one.heard("grants secret not secret", "subscribe secret: unavailable")
-		b.wait(250 * time.Millisecond)
 		one.heard("grants secret not secret")
+		b.wait(250 * time.Millisecond)
+		one.heard("grants secret not secret", "subscribe secret: unavailable")
+	})
+}
+
+func TestOneQuestionThatGetsLostIsNotTold(t *testing.T) {
+	in(t, func(t *testing.T, b *browser) {
+		w := newWiki(b)
+		lost := true
+		one := &tab{b: b, id: "WS1", grants: func(types, refused []string) ([]session.Grant, bool) {
+			if lost = !lost; lost {
+				return w.grant(types, refused)
+			}
+			return unreachable(types, refused)
+		}}
+		b.Join("WS1", "ws://relay.example/", &session.Token{Text: "token"}, one)
+		b.Subscribe("WS1", "secret")
+		b.wait(time.Second)
+		one.heard("grants secret not ", "grants secret not ", "connected wiki:Ann")
+		b.socket().say(&session.Frame{Op: wire.OpExpire, Type: "secret"})
+		b.wait(3 * time.Second)
+		one.heard("grants secret not secret", "grants secret not secret")
+		b.socket().say(message("secret", ""))
+		one.heard("got secret")
 	})
 }
 
