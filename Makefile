@@ -47,7 +47,7 @@ screenshot: build ## make the pictures in the README anew
 	cp e2e/screenshots/{page-changed,chat,log-view}.png docs/
 
 # Bash counts the seconds of its own life in SECONDS: only what stands on make's command line is meant.
-fuzz: ## Go fuzz tests, SECONDS (12) each
+fuzz: ## Go fuzz tests, SECONDS (30) each
 	@testbed/fuzz.sh $(if $(filter command,$(origin SECONDS)),$(SECONDS))
 
 package: ## the release archive, release/WebSocket-VERSION.tar.gz
