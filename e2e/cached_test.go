@@ -99,6 +99,7 @@ func TestPageFromACacheTellsWhatHasHappened(t *testing.T) {
 
 // TestBarAfterTheRelayForgot: a page that was away while the relay lost its memory has the bar as well.
 func TestBarAfterTheRelayForgot(t *testing.T) {
+	t.Parallel()
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx"})
 	w.StartRelay(t)
 	w.Edit(t, "Forgotten", "The first text.")

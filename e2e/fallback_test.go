@@ -53,6 +53,7 @@ func TestWithoutWebAssembly(t *testing.T) {
 
 // TestStrictCSP: under the strictest policy that MediaWiki sends, the page connects and gets subscription tokens without a violation.
 func TestStrictCSP(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"1.39", "1.43"} {
 		t.Run(version, func(t *testing.T) {
 			w := wikitest.Start(t, wikitest.Options{Version: version, Server: "nginx", Extensions: []string{testExtension(t, "DeclaredTypes")},

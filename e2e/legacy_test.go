@@ -10,6 +10,7 @@ import (
 // TestExistingExtension: an extension written only from the original documentation polls, stops while connected, gets its messages, and polls again
 // when the connection is lost; the documented include and settings.
 func TestExistingExtension(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"1.39", "1.43"} {
 		t.Run(version, func(t *testing.T) {
 			w := wikitest.Start(t, wikitest.Options{
@@ -64,6 +65,7 @@ func stopped(t *testing.T, tab *wikitest.Tab) {
 
 // TestSenderIsNotTold: a page that passes its id with its Ajax request does not get the message that the request causes; the others do.
 func TestSenderIsNotTold(t *testing.T) {
+	t.Parallel()
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Extensions: []string{fooData(t)}, Settings: "$wgWebSocketPageBar = false; wfLoadExtension( 'FooData' );"})
 	c := browser(t)
 	login := c.Tab(t)

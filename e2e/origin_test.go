@@ -48,6 +48,7 @@ func foreignSite(t *testing.T) *httptest.Server {
 // TestForeignPageOpensSocket: a page of another site, which the wiki's user visits while logged in, reaches the relay in no way that a browser
 // offers; one of a site that the wiki's administrator has named does.
 func TestForeignPageOpensSocket(t *testing.T) {
+	t.Parallel()
 	foreign, friend := foreignSite(t), foreignSite(t)
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Settings: fmt.Sprintf(`$wgWebSocketOrigins = [ '%s' ];`, friend.URL)})
 	u := w.NewUser(t, "Traveller")

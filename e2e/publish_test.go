@@ -13,6 +13,7 @@ import (
 
 // TestSendFromPHP: a web request, a maintenance script and a job reach the page.
 func TestSendFromPHP(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"1.39", "1.43"} {
 		t.Run(version, func(t *testing.T) {
 			w := wikitest.Start(t, wikitest.Options{
@@ -46,6 +47,7 @@ $wgJobClasses['fooJob'] = FooJob::class;`,
 // TestSavesWithoutRelay: with the relay stopped, frozen, or at an address that never answers, a save goes through. How much longer it takes is measured
 // by make bench.
 func TestSavesWithoutRelay(t *testing.T) {
+	t.Parallel()
 	t.Run("stopped", func(t *testing.T) {
 		w := wikitest.Start(t, wikitest.Options{Server: "php", Settings: "$wgWebSocketAutostart = false;"})
 		w.Edit(t, "Saved", "Text.")

@@ -13,6 +13,7 @@ import (
 
 // TestOutageOfTheNetworkLosesNothing: what PHP and other pages send while a page is offline, edits among it, comes when it is back, once and in order.
 func TestOutageOfTheNetworkLosesNothing(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"1.39", "1.43"} {
 		t.Run(version, func(t *testing.T) {
 			w := wikitest.Start(t, wikitest.Options{Version: version, Server: "nginx", Settings: keeping})
@@ -40,6 +41,7 @@ func TestOutageOfTheNetworkLosesNothing(t *testing.T) {
 
 // TestKilledRelayLosesNothing: a relay that is killed has what it had been given; a page that was not there when it was sent gets it from the next relay.
 func TestKilledRelayLosesNothing(t *testing.T) {
+	t.Parallel()
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Settings: keeping + "$wgWebSocketPageBar = false;"})
 	s := newSeries(t, w)
 	c := browser(t)
@@ -63,6 +65,7 @@ func TestKilledRelayLosesNothing(t *testing.T) {
 
 // TestWhatAPageSendsWhileItIsOfflineArrives: what a page sends just before and during an outage arrives once and in order.
 func TestWhatAPageSendsWhileItIsOfflineArrives(t *testing.T) {
+	t.Parallel()
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Settings: keeping + "$wgWebSocketPageBar = false;"})
 	s := newSeries(t, w)
 	c := browser(t)
@@ -86,6 +89,7 @@ func TestWhatAPageSendsWhileItIsOfflineArrives(t *testing.T) {
 
 // TestLostHistoryIsSaid: when the relay has nothing of what was before, the page hears that it may have missed something, and goes on.
 func TestLostHistoryIsSaid(t *testing.T) {
+	t.Parallel()
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Settings: keeping + "$wgWebSocketPageBar = false;"})
 	s := newSeries(t, w)
 	c := browser(t)
@@ -120,6 +124,7 @@ func journal(w *wikitest.Wiki) string {
 // TestLaterTabGetsWhatItAsksFor: a tab that asks for what was before gets it, without another tab of the same worker getting it twice; when the worker
 // dies, the next one goes on from where each tab was.
 func TestLaterTabGetsWhatItAsksFor(t *testing.T) {
+	t.Parallel()
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Settings: keeping + "$wgWebSocketPageBar = false;"})
 	s := newSeries(t, w)
 	declared := time.Now().Unix() // nobody can vouch for the time before, of which this second is a part
@@ -156,6 +161,7 @@ func TestLaterTabGetsWhatItAsksFor(t *testing.T) {
 
 // TestReturnFromHistoryGoesOn: a page that the browser brings back when the reader goes back gets what it missed.
 func TestReturnFromHistoryGoesOn(t *testing.T) {
+	t.Parallel()
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Settings: keeping + "$wgWebSocketPageBar = false;"})
 	s := newSeries(t, w)
 	tab := connect(t, browser(t), w, "Main_Page")

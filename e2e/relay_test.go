@@ -14,6 +14,7 @@ import (
 
 // TestRelayKilled: the pages notice, stay usable, and are back as soon as the next page view has started the relay again.
 func TestRelayKilled(t *testing.T) {
+	t.Parallel()
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx"})
 	c := browser(t)
 	tabs := []*wikitest.Tab{connect(t, c, w, "Main_Page"), connect(t, c, w, "Main_Page"), connect(t, browser(t), w, "Main_Page")}
@@ -90,6 +91,7 @@ func relays(t *testing.T, w *wikitest.Wiki) (pids []string) {
 
 // TestWithoutRelay: no binary, or PHP that may start no program: the wiki works and the log says what to do.
 func TestWithoutRelay(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		options wikitest.Options
 		log     string
@@ -116,6 +118,7 @@ func TestWithoutRelay(t *testing.T) {
 
 // TestTwoWikisOneRelay: what belongs to one wiki never reaches the other; plain types reach both.
 func TestTwoWikisOneRelay(t *testing.T) {
+	t.Parallel()
 	a := wikitest.Start(t, wikitest.Options{Server: "nginx", Name: "wikia", ScriptPath: "/a"})
 	b := a.AddWiki(t, "b", "wikib", "")
 	tabA, tabB := connect(t, browser(t), a, "Main_Page"), connect(t, browser(t), b, "Main_Page")

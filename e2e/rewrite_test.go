@@ -33,6 +33,7 @@ func TestThroughTheWebServer(t *testing.T) {
 
 // TestCertificateBehindRewrite: the documented set-up of a wiki with https: the relay has the certificate, the rule forwards to the next port.
 func TestCertificateBehindRewrite(t *testing.T) {
+	t.Parallel()
 	for _, server := range []string{"nginx", "apache"} {
 		t.Run(server, func(t *testing.T) {
 			w := wikitest.Start(t, wikitest.Options{Server: server, Rewrite: "documented", TLS: true, Load: "include", Settings: legacyTLS + "WebSocket::$rewrite = true;\n"})

@@ -154,6 +154,7 @@ func (r *running) wait(t *testing.T, n int) []string {
 // TestScripts: scripts in the usual languages, which know the original daemon's protocol and nothing else, talk with a page through the relay, by TLS on
 // the next port and without; and curl publishes.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	for _, o := range []wikitest.Options{
 		{Version: "1.43", TLS: true, Settings: legacyTLS},
 		{Version: "1.39"},

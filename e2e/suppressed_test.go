@@ -11,6 +11,7 @@ import (
 
 // TestSuppressedNameIsShown: a name that has been hidden goes from open pages, and no later event brings it back.
 func TestSuppressedNameIsShown(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"1.39", "1.43"} {
 		t.Run(version, func(t *testing.T) {
 			w := wikitest.Start(t, wikitest.Options{Version: version, Server: "nginx", Workers: 1, Settings: `

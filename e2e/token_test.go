@@ -31,7 +31,8 @@ func TestExpiredTokenEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Settings: "$wgWebSocketPageBar = false;" + shortLife})
 	u := w.NewUser(t, "Sleeper")
-	c := browser(t)
+	b := wikitest.OwnBrowser(t)
+	c := b.NewContext(t)
 	first := c.Tab(t)
 	first.SignIn(w, u, "Main_Page")
 	waitConnected(first)
@@ -52,7 +53,7 @@ func TestExpiredTokenEndsTheConnection(t *testing.T) {
 		}
 	}
 
-	thaw := wikitest.StartBrowser(t).Freeze(t)
+	thaw := b.Freeze(t)
 	asleep := time.Now()
 	w.KillRelay(t, syscall.SIGKILL)
 	w.StartRelay(t)
@@ -102,6 +103,7 @@ func TestSubscriptionTokenThatRunsOutLosesMessages(t *testing.T) {
 // TestOldTokenInCachedPage: a page that a cache has kept for longer than its token is good, or from before the wiki changed its keys, connects with
 // one that it asks for.
 func TestOldTokenInCachedPage(t *testing.T) {
+	t.Parallel()
 	for name, token := range map[string]string{
 		"run out": `\Wikimedia\Timestamp\ConvertibleTimestamp::setFakeTime( time() - 7 * 86400 );
 			$token = $services->getService( 'WebSocket.ConnectTokens' )->forPublic()['token'];
@@ -130,6 +132,7 @@ $wgHooks['MakeGlobalVariablesScript'][] = static function ( &$vars, $out ) {
 
 // TestRotatedKeyDropsReaders: a new key of the wiki interrupts nobody, and pages from before it connect; what the script prints holds no key.
 func TestRotatedKeyDropsReaders(t *testing.T) {
+	t.Parallel()
 	w := wikitest.Start(t, wikitest.Options{Server: "nginx", Settings: "$wgWebSocketPageBar = false;"})
 	u := w.NewUser(t, "Reader")
 	visitor, reader := connect(t, browser(t), w, "Main_Page"), browser(t).Tab(t)

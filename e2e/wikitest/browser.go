@@ -101,6 +101,7 @@ func stopBrowser() {
 // its end; the others of the browser end with it.
 func (b *Browser) Kill(t testing.TB) {
 	t.Helper()
+	b.mustBeOwn(t)
 	pid := chromedp.FromContext(b.ctx).Browser.Process().Pid
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatalf("kill the browser: %v", err)
@@ -108,10 +109,19 @@ func (b *Browser) Kill(t testing.TB) {
 	Eventually(t, "the browser ends", func() bool { return !runs(pid) })
 }
 
+// mustBeOwn keeps a test from disturbing those that run beside it.
+func (b *Browser) mustBeOwn(t testing.TB) {
+	t.Helper()
+	if b == browser.b {
+		t.Fatal("other tests use this browser: take OwnBrowser")
+	}
+}
+
 // Freeze stops all of the browser, as a laptop that is shut does, until it is
 // thawed, and at the latest when the test ends.
 func (b *Browser) Freeze(t testing.TB) (thaw func()) {
 	t.Helper()
+	b.mustBeOwn(t)
 	pids := []int{chromedp.FromContext(b.ctx).Browser.Process().Pid}
 	for i := 0; i < len(pids); i++ {
 		pids = append(pids, children(pids[i])...)

@@ -85,8 +85,14 @@ func consoleText(args []*runtime.RemoteObject) string {
 
 func (tab *Tab) checkErrors() {
 	tab.t.Helper()
-	for _, e := range tab.Errors() {
+	errs := tab.Errors()
+	for _, e := range errs {
 		tab.t.Errorf("in the browser: %s", e)
+	}
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	if len(errs) > 0 && len(tab.broken) > 0 {
+		tab.t.Logf("requests of the browser that failed: %q", tab.broken)
 	}
 }
 

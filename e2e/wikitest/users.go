@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 )
 
 // Maintenance runs a maintenance script of the wiki as the wiki's user, gives
@@ -149,9 +152,11 @@ func (w *Wiki) userRights(t testing.TB, params Params) {
 }
 
 // SignIn logs a user in through Special:UserLogin, for this tab and the
-// others of its context, and opens a page.
+// others of its context, and opens a page. No script runs meanwhile: what one
+// asks for as nobody, and is answered late, takes the new session's cookie away.
 func (tab *Tab) SignIn(w *Wiki, u User, title string) {
 	tab.t.Helper()
+	tab.scripts(false)
 	tab.Open(w.URL + "/index.php?title=Special:UserLogin&returnto=" + title)
 	tab.WaitFor(`document.forms.userlogin`)
 	tab.Run(fmt.Sprintf(`{
@@ -160,9 +165,21 @@ func (tab *Tab) SignIn(w *Wiki, u User, title string) {
 		form.wpPassword.value = %q;
 		form.querySelector( '#wpLoginAttempt' ).click();
 	}`, u.Name, u.Password))
-	tab.WaitFor(fmt.Sprintf(`window.mw && mw.config && mw.loader && mw.loader.using && mw.config.get( 'wgUserName' ) === %q`, u.Name))
-	tab.WaitFor(`document.readyState === 'complete'`)
+	tab.WaitFor(`document.querySelector( '#pt-logout' ) && document.readyState === 'complete'`)
+	tab.scripts(true)
 	tab.OpenPage(w, title)
+	if name := Eval[*string](tab, `mw.config.get( 'wgUserName' )`); name == nil || *name != u.Name {
+		tab.t.Fatalf("%s is not logged in", u.Name)
+	}
+}
+
+// scripts lets the pages that this tab opens from now on run theirs, or not.
+func (tab *Tab) scripts(run bool) {
+	tab.t.Helper()
+	p := emulation.SetScriptExecutionDisabledParams{Value: !run}
+	if _, err := chromedp.Call(tab.Ctx, emulation.SetScriptExecutionDisabled, p); err != nil {
+		tab.t.Fatalf("turn scripts on or off: %v", err)
+	}
 }
 
 // SignOut logs the tab's user out, by the link that every page has.
