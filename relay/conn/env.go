@@ -154,6 +154,7 @@ func (e *Env) serve(c *Conn, held claim) {
 		}
 	}()
 	defer e.catch()
+	MakeRoom()
 	rests = c.serve(held)
 }
 

@@ -102,7 +102,12 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		MaxHeaderBytes:    headerBytes - headerSlop,
 		// Or else "OPTIONS *" is answered again and again on one connection, whose way back is full when a handshake is to be answered.
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateActive {
+				conn.MakeRoom()
+			}
+		},
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }
 
