@@ -10,8 +10,8 @@ import (
 	"mediawiki-websocket/relay/wire"
 )
 
-// relay speaks mode v1 as the browser client does: connect with a token and one client, then subscribe, each after the answer to the one before;
-// messages are sent with an id and answered.
+// relay speaks mode v1 as the browser client does: connect with a token and one client, and subscribe right behind it; messages are sent with an id
+// and answered.
 type relay struct {
 	host    string
 	wikis   *wikis
@@ -35,7 +35,11 @@ func (r *relay) Request(c *gen.Conn) []byte {
 }
 
 func (r *relay) Opened(l gen.Link, c *gen.Conn) {
-	l.Write(c, gen.AppendText(nil, r.connect(c)))
+	b := gen.AppendText(nil, r.connect(c))
+	if c.Kind.Subscribes() {
+		b = gen.AppendText(b, r.subscribe(2, c.Room))
+	}
+	l.Write(c, b)
 }
 
 func (r *relay) connect(c *gen.Conn) []byte {
@@ -58,9 +62,8 @@ func (r *relay) Message(l gen.Link, c *gen.Conn, p []byte) {
 		l.Complain("the relay refuses", p)
 	case c.State() == gen.Ready:
 		c.Told++
-	case c.Step == 0 && c.Kind.Subscribes():
+	case c.Step == 0 && c.Kind.Subscribes(): // the answer to subscribe comes next
 		c.Step++
-		l.Write(c, gen.AppendText(nil, r.subscribe(2, c.Room)))
 	default:
 		l.SetReady(c)
 	}

@@ -154,7 +154,9 @@ func (e *Env) serve(c *Conn, held claim) {
 		}
 	}()
 	defer e.catch()
-	MakeRoom()
+	if !c.connected && c.mode != raw { // a newcomer, who shows a token
+		MakeRoom()
+	}
 	rests = c.serve(held)
 }
 

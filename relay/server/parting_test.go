@@ -2,10 +2,12 @@ package server_test
 
 import (
 	"io"
+	"strings"
 	"testing"
 	"time"
 
 	"mediawiki-websocket/relay/relaytest"
+	"mediawiki-websocket/relay/wire"
 )
 
 // What a script sends before it closes is answered at once, before the end, although all of it comes in one segment.
@@ -54,5 +56,18 @@ func TestUnfinishedPingEndsTheRelay(t *testing.T) {
 	witness.expectMessage(got)
 	for _, p := range strangers {
 		p.Close()
+	}
+}
+
+// What stands right behind a connect that is refused is not looked at: a browser says at once what it subscribes to.
+func TestRefusedConnectTakesAlongWhatIsBehindIt(t *testing.T) {
+	r := relaytest.Start(t, farm)
+	p := barePeer(t, r)
+	p.send(mask(textFrame, `{"id":1,"op":"connect","token":"x"}`), mask(textFrame, `{"id":2,"op":"subscribe","type":"T"}`))
+	if got := p.text(); !strings.HasPrefix(got, `{"id":1,"error":{"code":"unauthorized"`) {
+		t.Error(got)
+	}
+	if op, got, err := readFrame(p.in); err != nil || op != 8 || !strings.HasSuffix(got, wire.CloseUnauthorized.Reason) {
+		t.Errorf("opcode %d %q %v, want the close frame", op, got, err)
 	}
 }

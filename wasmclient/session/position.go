@@ -76,6 +76,8 @@ func (s *Session) serve(sub *subscription, asked Since, f *Frame) (again bool) {
 	for _, l := range sub.tabs {
 		switch had := l.had; {
 		case !l.waiting:
+		case l.named > f.ID: // the relay did not know of it yet, and has left out what was for it
+			again = true
 		case had == Since{}:
 			l.begin(sub.typ, now)
 		case had.Epoch != "" && had.Epoch != f.Epoch, had == asked && !f.Recovered:

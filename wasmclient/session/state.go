@@ -54,13 +54,18 @@ func (s *Session) connect() {
 	s.deadline.start(connectPatience, func() { s.hangUp(wire.CloseStale) })
 }
 
-// opened introduces all tabs. Those past the relay's limit are introduced one by one, so that each gets its own error.
+// opened introduces all tabs and says what they subscribe to, without waiting for an answer: the relay obeys in order, and everybody is back one journey
+// earlier. Tabs past the relay's limit are introduced one by one, so that each gets its own error.
 func (s *Session) opened() {
 	clients := make([]string, 0, len(s.tabs))
 	for _, m := range s.tabs[:min(len(s.tabs), s.config.Limits.Clients)] {
 		clients = append(clients, m.client)
+		m.named = s.lastID + 1
 	}
 	s.command(&Command{Op: wire.OpConnect, Token: s.token.use(), Clients: clients}, &reply{introduced: clients})
+	for _, sub := range s.types {
+		s.subscribe(sub)
+	}
 }
 
 // admitted: connect was answered. The tabs hear of it when their subscriptions are in place again, so that what they fetch then has no gap to
@@ -82,7 +87,9 @@ func (s *Session) admitted(f *Frame, introduced []string) {
 	s.pending = len(s.types)
 	for _, sub := range s.types {
 		sub.pending, sub.told = true, false
-		s.subscribe(sub)
+		if !sub.due { // it came meanwhile
+			s.subscribe(sub)
+		}
 	}
 	if s.pending == 0 {
 		s.announce()
@@ -113,7 +120,7 @@ func (s *Session) introduce(introduced []string) {
 	}
 	for _, m := range s.tabs {
 		if !slices.Contains(introduced, m.client) {
-			s.command(&Command{Op: wire.OpRegister, Client: m.client}, &reply{client: m.client})
+			s.register(m)
 		}
 	}
 }

@@ -74,7 +74,7 @@ func (s *Session) unsubscribe(m *member, sub *subscription) {
 	}
 	s.types = without(s.types, sub)
 	sub.drop()
-	if s.usable() && !sub.refused {
+	if (s.usable() || sub.due) && !sub.refused {
 		s.command(&Command{Op: wire.OpUnsubscribe, Type: sub.typ}, &reply{})
 	}
 	s.inPlace(sub)
@@ -99,12 +99,14 @@ func (s *Session) subscribe(sub *subscription) {
 // subscribed: the relay agrees.
 func (s *Session) subscribed(sub *subscription, asked Since, f *Frame) {
 	sub.told, sub.due = false, false
-	sub.taken()
-	if s.serve(sub, asked, f) {
+	again := s.serve(sub, asked, f)
+	if again {
 		s.subscribe(sub)
-		return
 	}
-	s.inPlace(sub)
+	sub.taken()
+	if !again {
+		s.inPlace(sub)
+	}
 }
 
 // notSubscribed: it does not.

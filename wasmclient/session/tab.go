@@ -10,6 +10,7 @@ import (
 type member struct {
 	Tab
 	client string
+	named  int // the id of the command that told the relay of it, on this connection
 	hidden bool
 	told   bool // it knows whether there is a connection
 	live   bool // and that there is
@@ -26,8 +27,9 @@ func (s *Session) Join(client, url string, token *Token, tab Tab) {
 			m.Tab, m.told, m.live, m.over, m.hidden = tab, false, false, false, false
 			s.tell(m)
 		} else {
-			s.tabs = append(s.tabs, &member{Tab: tab, client: client})
-			s.arrived(client)
+			m = &member{Tab: tab, client: client}
+			s.tabs = append(s.tabs, m)
+			s.arrived(m)
 		}
 		if changed {
 			s.tokenChanged()
@@ -36,18 +38,24 @@ func (s *Session) Join(client, url string, token *Token, tab Tab) {
 }
 
 // arrived brings the connection up for a new tab, or the tab into the connection.
-func (s *Session) arrived(client string) {
+func (s *Session) arrived(m *member) {
 	switch s.state {
 	case idle, stopped:
 		s.begin()
 	case joining, connected:
-		s.command(&Command{Op: wire.OpRegister, Client: client}, &reply{client: client})
+		s.register(m)
 		if s.state == connected {
-			s.tell(s.member(client))
+			s.tell(m)
 		}
 	case backoff:
 		s.rouse()
 	}
+}
+
+// register tells the relay of a tab that connect did not name.
+func (s *Session) register(m *member) {
+	s.command(&Command{Op: wire.OpRegister, Client: m.client}, &reply{client: m.client})
+	m.named = s.lastID
 }
 
 // Leave removes a tab. The last one closes the connection.
