@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,6 +107,11 @@ func TestBarAfterTheRelayForgot(t *testing.T) {
 	c := browser(t)
 	tab := connect(t, c, w, "Forgotten")
 	settle(t, w, 1)
+	// The relay began after what the page's HTML may have missed, so the page asks at first, too.
+	wikitest.Eventually(t, "the wiki has answered", func() bool {
+		return slices.ContainsFunc(w.AccessLog(), func(request string) bool { return strings.Contains(request, "prop=revisions") })
+	})
+	before := questions(tab)
 	online := c.Offline(t)
 	tab.WaitFor(`!webSocket.connected()`)
 	w.Edit(t, "Forgotten", "The second text.")
@@ -116,7 +122,7 @@ func TestBarAfterTheRelayForgot(t *testing.T) {
 	w.StartRelay(t)
 	online()
 	tab.WaitFor(fmt.Sprintf(`%s.includes( %q )`, barText, wikitest.Admin))
-	if n := questions(tab); n != 1 {
+	if n := questions(tab) - before; n != 1 {
 		t.Errorf("the page has asked the wiki %d times", n)
 	}
 }
