@@ -33,21 +33,6 @@ const (
 // UnknownWiki is the error of [Auth.Verify] for a token of a wiki that is not registered.
 var UnknownWiki = wire.NewError(wire.Unauthorized, "the token's wiki is not registered with this relay")
 
-type claims struct {
-	jwt.RegisteredClaims
-	SID    string   `json:"sid"`
-	Allow  *allow   `json:"allow"`
-	Rights []string `json:"rights"`
-	Rate   Rate     `json:"rate"`
-	Type   string   `json:"type"`
-}
-
-type allow struct {
-	Subscribe []string `json:"subscribe"`
-	Send      []string `json:"send"`
-	Presence  []string `json:"presence"`
-}
-
 var errClaims = errors.New("claims")
 
 // Rate is how often a user may send: so many messages in so many seconds. Zero: as often as a connection may.

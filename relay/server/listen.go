@@ -44,9 +44,12 @@ func (s *Server) listen() ([]net.Listener, error) {
 	return []net.Listener{plain, &sniffListener{secure, certificate.config()}}, nil
 }
 
+// tcp leaves out the kernel's own probes of idle connections: the relay pings, and turning them on takes four system calls for each connection.
+var tcp = net.ListenConfig{KeepAlive: -1}
+
 // listenTCP opens a port, unless it is inherited.
 func (s *Server) listenTCP(part, address string) (net.Listener, error) {
-	l, err := s.bind(part, func() (net.Listener, error) { return net.Listen("tcp", address) })
+	l, err := s.bind(part, func() (net.Listener, error) { return tcp.Listen(context.Background(), "tcp", address) })
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, taken(address)
 	}
