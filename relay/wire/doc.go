@@ -34,7 +34,7 @@
 //	{"id":7,"op":"refresh","token":T}                     {"expires":unix}
 //	{"op":"ping"}                                         the frame {"op":"pong"}
 //
-// connect comes first, within ten seconds; what comes right behind it need not wait for the answer. When the relay does not take it the connection ends.
+// connect comes first, within ten seconds; what comes right behind it need not wait for the answer. One whose token is refused ends the connection.
 // An object without "op" that has a "type" is a send. From relay to client:
 //
 //	{"id":1,"ok":{…}}
