@@ -56,7 +56,8 @@ func (r *Relay) TryDial(url, subprotocol string, headers ...string) (*websocket.
 	return c, answer, err
 }
 
-// Classic opens a classic connection and registers it under an id that no other connection has, unless that is "".
+// Classic opens a classic connection and registers it under an id that no other connection has, unless that is "". No other connection may be ending
+// meanwhile: it goes by the number of ids.
 func (r *Relay) Classic(t testing.TB, id string, headers ...string) *Client {
 	t.Helper()
 	before := r.Stats(t).Clients

@@ -45,6 +45,7 @@ func (s *Server) listen() ([]net.Listener, error) {
 }
 
 // tcp leaves out the kernel's own probes of idle connections: the relay pings, and turning them on takes four system calls for each connection.
+// A socket that is inherited has them all the same: Go cannot be told there.
 var tcp = net.ListenConfig{KeepAlive: -1}
 
 // listenTCP opens a port, unless it is inherited.

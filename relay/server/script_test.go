@@ -52,6 +52,7 @@ func TestPageUnderTheRelaysName(t *testing.T) {
 				return
 			}
 			p := &peer{conn, t, in}
+			r.Await(t, "end of those before", func(s relaytest.Stats) bool { return s.Connections == 1 }) // or else Classic counts them
 			p.send(mask(textFrame, `{"type":"Register","from":"script"}`), mask(pingFrame, "registered"))
 			p.expect(pongFrame, "registered")
 			r.Classic(t, "other").Send(`{"type":"Foo","msg":"hello","to":["script"]}`)

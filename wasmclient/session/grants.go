@@ -112,7 +112,7 @@ func (s *Session) ungranted(final bool) {
 		default:
 			missed = true
 			sub.stage = wanted
-			if s.grants.failures > 0 || s.asleep() { // else it may be a request that got lost, and the next one is half a second away
+			if s.grants.failures > 0 || sub.refused && s.state == connected || s.asleep() { // else nothing is lost yet, and the next question comes soon
 				s.unavailable(sub, noGrant)
 			}
 		}

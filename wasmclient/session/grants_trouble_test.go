@@ -64,9 +64,9 @@ func TestEachOutageOfTheWikiIsToldAndBeginsWithShortWaits(t *testing.T) {
 		one.log = nil
 		b.socket().say(&session.Frame{Op: wire.OpRevoked, Type: "secret"})
 		b.wait(time.Second)
-		one.heard("grants secret not secret")
-		b.wait(250 * time.Millisecond)
 		one.heard("grants secret not secret", "subscribe secret: unavailable")
+		b.wait(250 * time.Millisecond)
+		one.heard("grants secret not secret")
 	})
 }
 
