@@ -30,6 +30,7 @@ func TestOnePanicEndsOneConnection(t *testing.T) {
 	}
 	h := open(t, sockets.Options{}, handler)
 	rude, other := h.dial(), h.dial()
+	other.ask("here") // before, it may not have been let into the room
 	rude.say("boom")
 	rude.expectClose(1011, "fault of the relay")
 	if code := <-codes; code != 1011 {
