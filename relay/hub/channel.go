@@ -62,6 +62,7 @@ func (ch *channel) join(m *Member) (pending []byte) {
 		return pending
 	}
 	m.subs = append(m.subs, subscription{ch, int32(len(ch.subs)), ch.count})
+	m.counted()
 	ch.subs = append(ch.subs, m)
 	return nil
 }
@@ -126,6 +127,7 @@ func (m *Member) forget(ch *channel) (place int, ok bool) {
 	last := len(m.subs) - 1
 	m.subs[i], m.subs[last] = m.subs[last], subscription{}
 	m.subs = m.subs[:last]
+	m.counted()
 	return place, true
 }
 
@@ -195,8 +197,9 @@ const (
 	breathEvery = 64
 )
 
-// send gives all items to give, for d, and returns how many messages that were.
-func (ch *channel) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
+// send sends all items for d, or queues them for those who may get more before d has written, and returns how many messages that were. only: d has nothing for
+// other channels.
+func (ch *channel) send(d *Delivery, only bool) (count uint64) {
 	if !ch.sending.TryLock() {
 		if d.Wait != nil {
 			d.Wait()
@@ -217,28 +220,63 @@ func (ch *channel) send(d *Delivery, give func(Outbox, []byte)) (count uint64) {
 	*room = settle(items, ch.subs, (*room)[:0])
 	ch.mu.Unlock()
 	for i := range items {
-		count += items[i].send(ch, d, give)
+		count += items[i].send(ch, d, way{one: len(items) == 1, only: only})
 	}
 	clear(*room)
 	roomPool.Put(room)
 	return count
 }
 
+// way is what a channel's send knows of who gets how much of it.
+type way struct {
+	one  bool // the channel has but one item
+	only bool // and the delivery but one channel
+}
+
+// now reports whether a member gets nothing more by the same delivery, with which it could leave in one write: then it needs no queue, and to be visited but
+// once.
+func (w way) now(m *member) bool { return w.one && (w.only || m.is&single != 0) }
+
 // send gives the item to its members. It is compressed for the first of them that takes that, while no lock but that of sending is held.
-func (it *item) send(ch *channel, d *Delivery, give func(Outbox, []byte)) (count uint64) {
+func (it *item) send(ch *channel, d *Delivery, w way) (count uint64) {
+	var near [lookAhead]member
 	for i, m := range it.to {
 		if i%breathEvery == breathEvery-1 {
 			d.breathe()
 		}
+		if i%lookAhead == 0 {
+			fetch(&near, it.to[i:])
+		}
 		if len(it.skip) > 0 && slices.Contains(it.skip, m) || it.early && !m.wants(ch, it.number) {
 			continue
 		}
-		frames := it.plain
-		if m.deflates {
+		to, frames := &near[i%lookAhead], it.plain
+		if to.is&deflating != 0 {
 			frames = it.packed(d.hub.CompressBytes)
 		}
-		give(m.out, frames)
+		if w.now(to) {
+			to.out.Send(frames)
+		} else {
+			d.Queue(to.out, frames)
+		}
 		count += uint64(it.count)
 	}
 	return count
+}
+
+// lookAhead is how many members are looked at together before they are sent to. They lie far apart in memory, and a member is out of the caches by the time
+// that its turn comes again: a processor fetches several at once in the time of one.
+const lookAhead = 16
+
+// member is what sending needs of a Member.
+type member struct {
+	out Outbox
+	is  uint32
+}
+
+// fetch copies what sending needs of the first members.
+func fetch(near *[lookAhead]member, members []*Member) {
+	for i, m := range members[:min(lookAhead, len(members))] {
+		near[i] = member{m.out, m.is.Load()}
+	}
 }

@@ -151,7 +151,7 @@ func (h *Hub) forClassicDeflate(m *engine.Message) bool {
 
 func anyDeflates(members []*Member, m *engine.Message) bool {
 	for _, member := range members {
-		if member.deflates && member.sees != nil && member.sees(m.Key) {
+		if member.deflates() && member.sees != nil && member.sees(m.Key) {
 			return true
 		}
 	}

@@ -147,7 +147,7 @@ func (d *Delivery) give(member *Member, m *engine.Message, frame *forms) {
 		frame.plain = AppendMessage(nil, m)
 	}
 	d.count++
-	if member.deflates && frame.done > 0 {
+	if member.deflates() && frame.done > 0 {
 		d.Queue(member.out, frame.deflated)
 	} else {
 		d.Queue(member.out, frame.plain)
@@ -191,12 +191,9 @@ func (d *Delivery) Flush() {
 	if len(d.channels) > 0 {
 		d.breathed = time.Now()
 	}
-	give := d.Queue
-	if len(d.channels) == 1 { // nobody can get more than these messages: they need not be queued first
-		give = Outbox.Send
-	}
+	only := len(d.channels) == 1
 	for i, ch := range d.channels {
-		d.count += ch.send(d, give)
+		d.count += ch.send(d, only)
 		d.channels[i] = nil
 	}
 	d.channels = d.channels[:0]

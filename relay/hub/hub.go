@@ -35,9 +35,26 @@ type Member struct {
 	sole    string   // the only client, "" when there are none or several; guarded by Hub.clientsMu
 	owner   Owner    // guarded by Hub.clientsMu
 
-	place    int32 // in Hub.classic, -1 outside; guarded by classicMu
-	deflates bool  // it takes compressed frames; with out all that fan-out needs of a member
-	out      Outbox
+	place int32         // in Hub.classic, -1 outside; guarded by classicMu
+	is    atomic.Uint32 // with out all that fan-out needs of a member
+	out   Outbox
+}
+
+// What a member is.
+const (
+	deflating uint32 = 1 << iota // it takes compressed frames
+	single                       // it has joined exactly one key; changes under mu
+)
+
+func (m *Member) deflates() bool { return m.is.Load()&deflating != 0 }
+
+// counted notes how many keys m has joined; the caller holds the lock.
+func (m *Member) counted() {
+	if len(m.subs) == 1 {
+		m.is.Or(single)
+	} else {
+		m.is.And(^single)
+	}
 }
 
 // subscription is the place of a member in a channel. It changes only under the locks of both.
@@ -58,7 +75,7 @@ func NewMember(out Outbox, sees func(engine.Key) bool) *Member {
 func (m *Member) Init(out Outbox, sees func(engine.Key) bool) { m.out, m.sees, m.place = out, sees, -1 }
 
 // TakeDeflated says that m takes frames that are compressed by permessage-deflate without context takeover. It comes before m's first key and client.
-func (m *Member) TakeDeflated() { m.deflates = true }
+func (m *Member) TakeDeflated() { m.is.Or(deflating) }
 
 const stripes = 64
 
@@ -218,7 +235,7 @@ func (h *Hub) joinClassic(m *Member) {
 	if m.sees != nil && m.place < 0 {
 		m.place = int32(len(h.classic))
 		h.classic = append(h.classic, m)
-		if m.deflates {
+		if m.deflates() {
 			h.classicDeflates.Add(1)
 		}
 	}
@@ -241,7 +258,7 @@ func (h *Hub) Drop(m *Member) (left []engine.Key) {
 		h.classic[m.place].place = m.place
 		h.classic[last] = nil
 		h.classic, m.place = h.classic[:last], -1
-		if m.deflates {
+		if m.deflates() {
 			h.classicDeflates.Add(-1)
 		}
 	}
