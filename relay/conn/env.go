@@ -156,6 +156,8 @@ func (e *Env) serve(c *Conn, held claim) {
 	defer e.catch()
 	if !c.connected && c.mode != raw { // a newcomer, who shows a token
 		MakeRoom()
+	} else {
+		makeReadRoom()
 	}
 	rests = c.serve(held)
 }
@@ -221,9 +223,29 @@ func (e *Env) Closes(f func(code string, n uint64)) {
 func (e *Env) Sweep(now time.Time) {
 	e.countWikis()
 	e.users.sweep(now)
-	for _, c := range e.All() {
-		c.sweep(now)
+	e.each(func(c *Conn) { c.sweep(now) })
+}
+
+// eachSome is how many connections are looked at between two looks at the list of them.
+const eachSome = 256
+
+// each calls f, without a lock, with all connections that do not end meanwhile, and with some that do or begin.
+func (e *Env) each(f func(*Conn)) {
+	var some [eachSome]*Conn
+	for end := e.Len(); end > 0; end -= len(some) {
+		for _, c := range some[:e.before(end, some[:])] {
+			f(c)
+		}
 	}
+}
+
+// before copies connections out of the list, those before the place end, and returns how many there are. Who goes from the list's end to its beginning misses
+// nobody: when one is removed, the last takes its place.
+func (e *Env) before(end int, to []*Conn) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	end = min(end, len(e.conns))
+	return copy(to, e.conns[max(0, end-len(to)):end])
 }
 
 // SweepEvery returns how often Sweep must be called to be in time for the limits.

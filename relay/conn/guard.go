@@ -65,8 +65,17 @@ func (r *reader) pace(work int, more bool) {
 	r.work, r.paced = 0, time.Now().UnixNano()
 }
 
-// Read gives the library what the peer sends, as far as it is in order. Once all of that has been done the connection ends for what is not.
-func (r *reader) Read(p []byte) (int, error) {
+// Read gives the library what the peer sends, as far as it is in order. Once all of that has been done the connection ends for what is not. An empty pong,
+// which is all that most connections say for most of the time, has done its work when it has come: to the library it would say nothing.
+func (r *reader) Read(p []byte) (n int, err error) {
+	for again := true; again; again = n > 0 && r.pong {
+		n, err = r.take(p)
+	}
+	return n, err
+}
+
+// take is Read with all pongs.
+func (r *reader) take(p []byte) (int, error) {
 	if r.isSealed() {
 		r.delivery.Flush()
 		return 0, r.awaitClose()
@@ -108,6 +117,7 @@ func (r *reader) receive(p []byte) (n int, err error) {
 		r.begun.Store(now)
 		r.stir()
 	}
+	r.pong = r.frames.began && r.frames.resting() && n == shortHead && r.frames.op == opPong
 	r.frames.began = false
 	if r.frames.closed && n == 0 {
 		return 0, errGone

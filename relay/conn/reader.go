@@ -45,6 +45,7 @@ type reader struct {
 	spoiled  bool // the library has not seen all that was read: it may be anywhere in a frame
 	dry      bool // the kernel had no more than what was read last
 	stays    bool // it waits for the peer between messages too
+	pong     bool // what was read last is an empty pong and nothing else
 	fetcher
 }
 
@@ -120,7 +121,7 @@ func (rs *readers) put(r *reader) {
 // lend makes r the reader of s.
 func (r *reader) lend(s *socket, m *hub.Member) error {
 	r.socket, r.delivery.Origin = s, m
-	r.woken, r.dry, r.stays = false, false, false
+	r.woken, r.dry, r.stays, r.pong = false, false, false, false
 	return r.fetcher.of(s)
 }
 

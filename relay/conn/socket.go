@@ -36,9 +36,11 @@ type socket struct {
 	sealed  bool // a close frame is queued; nothing may follow it
 	ending  bool // Close was called: the descriptor is closed once all is written
 	closed  bool
-	staying bool // the reader waits between messages
-	kicked  bool // and has been told to stop
-	bytes   int  // queued or being written; one frame is always accepted
+	staying bool  // the reader waits between messages
+	kicked  bool  // and has been told to stop
+	broken  bool  // the last Read failed; the reader's own, as quick and prefix
+	quick   uint8 // how often in a row the peer had more to say soon after it rested
+	bytes   int   // queued or being written; one frame is always accepted
 	queue   [][]byte
 	joined  *[]byte   // from joinPool, while it is being written
 	last    *farewell // once the end has begun
@@ -50,9 +52,7 @@ type socket struct {
 	seen   atomic.Int64 // time of the last Read that got something, in Unix nanoseconds
 	calm   atomic.Int64 // until when the sweeper has nothing to do, in Unix nanoseconds
 	begun  atomic.Int64 // time when what the peer has not completed yet began, a message or a frame; 0: nothing
-	prefix []byte       // read by net/http before the hijack; the reader's own, as what follows
-	broken bool         // the last Read failed
-	quick  uint8        // how often in a row it had more to say soon after it rested
+	prefix []byte       // read by net/http before the hijack
 	guard
 }
 

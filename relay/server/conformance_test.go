@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mediawiki-websocket/relay/config"
 	"mediawiki-websocket/relay/relaytest"
@@ -181,6 +182,37 @@ func TestFragmentsMakeOneMessage(t *testing.T) {
 		p.chop(slowly, mask(fin, sent[9:]))
 		p.expectMessage(got)
 	})
+}
+
+// The relay keeps an empty pong that comes alone from the library.
+func TestEmptyPongsAnywhere(t *testing.T) {
+	r := relaytest.Start(t, generous)
+	sent, got := message("κόσμε, in pieces")
+	p := newPeer(t, r)
+	alone := func(frames ...[]byte) {
+		for _, f := range frames {
+			p.send(f)
+			time.Sleep(2 * time.Millisecond) // so that the relay reads it alone, most of the time
+		}
+	}
+	pong := mask(pongFrame, "")
+	alone(pong, pong, mask(pingFrame, "alive"), pong)
+	p.expect(pongFrame, "alive")
+	alone(mask(1, sent[:7]), pong, pong, mask(0, sent[7:9]), pong, mask(fin, sent[9:]), pong)
+	p.expectMessage(got)
+	// Part of a payload that looks like one.
+	const at = 4
+	key := [4]byte{sent[at] ^ pong[0], sent[at+1] ^ pong[1], 7, 8}
+	frame := append([]byte{textFrame, 0x80 | byte(len(sent))}, key[:]...)
+	for i := range len(sent) {
+		frame = append(frame, sent[i]^key[i%len(key)])
+	}
+	looks := frame[6+at : 6+at+len(pong)]
+	if looks[0] != pong[0] || looks[1] != pong[1] || len(sent) > 125 {
+		t.Fatalf("% x is not what was meant", frame)
+	}
+	alone(frame[:6+at], looks, frame[6+at+len(pong):])
+	p.expectMessage(got)
 }
 
 func TestFragmentsAtTheLimitAndOnePast(t *testing.T) {
