@@ -16,6 +16,8 @@ const (
 
 	// MinPayload is the size in bytes of the smallest payload.
 	MinPayload = stampBytes
+	// MaxPayload is the size in bytes of the largest.
+	MaxPayload = 64 << 10
 )
 
 const hexDigits = "0123456789abcdef"
@@ -24,14 +26,14 @@ const hexDigits = "0123456789abcdef"
 var filler = func() []byte {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 	r := rand.New(rand.NewPCG(1, 1))
-	b := make([]byte, 64<<10)
+	b := make([]byte, MaxPayload)
 	for i := range b {
 		b[i] = letters[r.IntN(len(letters))]
 	}
 	return b
 }()
 
-// AppendPayload appends a payload of size bytes, from [MinPayload] to 64 KiB, that is sent at the time at (of [Now]; 0 for a probe) and has that
+// AppendPayload appends a payload of size bytes, from [MinPayload] to [MaxPayload], that is sent at the time at (of [Now]; 0 for a probe) and has that
 // number.
 func AppendPayload(b []byte, at int64, number uint32, size int) []byte {
 	b = append(b, mark...)

@@ -83,13 +83,15 @@ func fanoutLines() (lines []line) {
 	for _, window := range []int{1, 8} {
 		for _, size := range []int{128, 1024} {
 			for _, n := range []int{100, 1000, 5000} {
-				mine := Key{Scenario: "fanout", Peer: "relay", N: n, Size: size, Window: window}
+				mine := Key{Scenario: "fanout", Peer: "relay", Variant: "payload", N: n, Size: size, Window: window}
 				theirs := mine
 				theirs.Peer = ceilings[window]
 				what := fmt.Sprintf("%d subscribers, %d B, %d in flight", n, size, window)
 				l := ratio(what, cell{mine, "rate"}, cell{theirs, "rate"}, perSecond, atLeast(0.9))
 				l.uws = known[[3]int{window, n, size}]
-				lines = append(lines, l)
+				theirs.Variant = "frame"
+				same := ratio(what+", with frames as long as the relay's", cell{mine, "rate"}, cell{theirs, "rate"}, perSecond, nothing)
+				lines = append(lines, l, same)
 			}
 		}
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 func row(scenario, peer string, run int, disturbed bool, values map[string]float64) Row {
-	return Row{Scenario: scenario, Peer: peer, N: 1000, Size: 128, Window: 1, Run: run, Disturbed: disturbed, Values: values}
+	return Row{Scenario: scenario, Peer: peer, Variant: "payload", N: 1000, Size: 128, Window: 1, Run: run, Disturbed: disturbed, Values: values}
 }
 
 func rate(peer string, run int, disturbed bool, x float64) Row {
