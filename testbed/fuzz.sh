@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # fuzz.sh [DURATION [PATTERN]]   runs every Go fuzz test whose name matches PATTERN (a regular expression of grep -E, default all) for
-#   DURATION seconds (default 30), three at a time, with the cores split between them.  Fails when one of them does, or when there is none; of a
+#   DURATION seconds (default 30), four at a time, which share the cores.  Fails when one of them does, or when there is none; of a
 #   failure it names the file that shows it again, which belongs into the repository once it is mended.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$project"
-at_once=3
+at_once=4
 
 # one DURATION PACKAGE FOLDER NAME   one fuzz test: progress once a minute, and a line with the result
 one() {

@@ -4,13 +4,29 @@
 [ $# -gt 0 ] || set -- 1.39 1.43
 base=$(mktemp -d)
 chmod 755 "$base"
-trap 'down_all "$base"' EXIT
+running=() # versions by pid
+# show PID   shows what the tests have said that run as that
+show() {
+	say "--- PHPUnit on MediaWiki ${running[$1]}"
+	cat "$base/${running[$1]}.out" >&2
+	unset "running[$1]"
+}
+# stop   ends what still runs when this script has to end, and shows how far it has come
+stop() {
+	for pid in "${!running[@]}"; do
+		kill -- "-$pid" 2>/dev/null || true
+		wait "$pid" || true
+		show "$pid"
+	done
+	down_all "$base"
+}
+trap stop EXIT
 echo "<?php wfLoadExtension( 'WebSocket' ); \$wgDefaultSkin = 'monobook';" >"$base/load.php"
 
-for version; do
-	say "--- PHPUnit on MediaWiki $version"
-	d=$base/$version
-	"$testbed/wiki-up.sh" "$version" none 0 "$d" --ext "$project" --settings "$base/load.php" >/dev/null
+# tests VERSION   all tests on that MediaWiki
+tests() {
+	local d=$base/$1
+	"$testbed/wiki-up.sh" "$1" none 0 "$d" --ext "$project" --settings "$base/load.php" >/dev/null
 	# The other skins that come with MediaWiki fail its own ResourcesTest.
 	sed -i '/^wfLoadSkin/ { /MonoBook/! d }' "$d/w/LocalSettings.php"
 	"$testbed/wiki-phpunit.sh" "$d" unit extensions/WebSocket/tests/phpunit/unit
@@ -20,4 +36,18 @@ for version; do
 			{ cat "$d/structure.out"; die "MediaWiki's $t fails with the extension"; }
 		say "$t: OK"
 	done
+}
+
+# PHP keeps one core busy: the versions are tested side by side, and what they say is shown one after the other.
+failed=()
+set -m # each in a process group of its own, which stop can end
+for version; do
+	tests "$version" >"$base/$version.out" 2>&1 &
+	running[$!]=$version
 done
+set +m
+for pid in "${!running[@]}"; do
+	wait "$pid" || failed+=("${running[pid]}")
+	show "$pid"
+done
+[ ${#failed[@]} = 0 ] || die "PHPUnit failed on MediaWiki ${failed[*]}"
