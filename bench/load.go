@@ -89,6 +89,7 @@ func (b *bench) offer(r *rig, l load, rate float64) values {
 		r.Step(0)
 		if l.also != nil {
 			l.also()
+			r.Worked()
 		}
 	}
 	v := r.since(from)

@@ -122,6 +122,9 @@ func (e *Engine) step(ms, most int) int {
 	return n
 }
 
+// Worked says that the time since the last Step was no idle time, even if the next one finds nothing to do.
+func (e *Engine) Worked() { e.polled = Now() }
+
 // Rest does nothing until the time t, and counts that as idle.
 func (e *Engine) Rest(t int64) {
 	begin := Now()
