@@ -191,9 +191,12 @@ func (ch *channel) addFor(frame forms, to []*Member) {
 // roomPool holds memory for the members that items are for.
 var roomPool = sync.Pool{New: func() any { return new([]*Member) }}
 
-// Others are let in when sending has taken so long, which is looked at every so many writes.
+// Others are let in when sending has taken so long, which is looked at every so many writes. Who has much to send, and so takes long for each write, does it
+// sooner: beside somebody who floods a type, a message of another one waits for that time, and then is sent at one go.
 const (
 	breathAfter = 5 * time.Millisecond
+	breathSoon  = time.Millisecond
+	breathBytes = 4 << 10 // this is much
 	breathEvery = 64
 )
 
@@ -241,9 +244,7 @@ func (w way) now(m *member) bool { return w.one && (w.only || m.is&single != 0) 
 func (it *item) send(ch *channel, d *Delivery, w way) (count uint64) {
 	var near [lookAhead]member
 	for i, m := range it.to {
-		if i%breathEvery == breathEvery-1 {
-			d.breathe()
-		}
+		d.breathe(i)
 		if i%lookAhead == 0 {
 			fetch(&near, it.to[i:])
 		}

@@ -171,9 +171,16 @@ func (d *Delivery) Queue(out Outbox, frame []byte) {
 	d.dirty.list = append(d.dirty.list, out)
 }
 
-// breathe lets others in when it is time to.
-func (d *Delivery) breathe() {
-	if d.Breathe != nil && time.Since(d.breathed) > breathAfter {
+// breathe lets others in when it is time to; i writes have been done of a row of them.
+func (d *Delivery) breathe(i int) {
+	if i%breathEvery != breathEvery-1 || d.Breathe == nil {
+		return
+	}
+	after := breathAfter
+	if d.bytes >= breathBytes {
+		after = breathSoon
+	}
+	if time.Since(d.breathed) > after {
 		d.Breathe()
 		d.breathed = time.Now()
 	}
@@ -200,13 +207,18 @@ func (d *Delivery) Flush() {
 	if d.count > 0 {
 		d.hub.delivered.Add(d.count)
 	}
-	d.bytes, d.count = 0, 0
-	dirty := d.dirty
-	if dirty == nil {
-		return
+	if d.dirty != nil {
+		d.wash()
 	}
+	d.bytes, d.count = 0, 0
+}
+
+// wash flushes the outboxes that frames are queued in.
+func (d *Delivery) wash() {
+	dirty := d.dirty
 	d.dirty = nil
 	for i, out := range dirty.list {
+		d.breathe(i)
 		out.Flush()
 		dirty.list[i] = nil
 	}
