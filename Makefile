@@ -31,7 +31,7 @@ php: build ## PHPUnit on MediaWiki 1.39 and 1.43
 	@testbed/php.sh
 
 e2e: build ## real wikis, web servers and browsers
-	CI=true go test -count=1 -p 1 -timeout 15m ./e2e/...
+	CI=true go test -count=1 -timeout 15m ./e2e/...
 
 bench: build ## benchmarks of the relay, the client, PHP and the browser
 	@testbed/bench.sh
