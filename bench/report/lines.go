@@ -158,7 +158,7 @@ func growthLines() (lines []line) {
 		lines = append(lines,
 			ratio(fmt.Sprintf("%d subscribers, and 100", n), mine, cost("relay", "subscribers", 100), micros, flat),
 			ratio(fmt.Sprintf("climit: %d subscribers, and 100", n), theirs, cost("climit", "subscribers", 100), micros, nothing),
-			ratio(fmt.Sprintf("%d subscribers: relay, and climit", n), mine, theirs, micros, nothing))
+			ratio(fmt.Sprintf("%d subscribers: relay, and climit", n), mine, theirs, micros, flat))
 	}
 	return append(lines,
 		ratio("1000 other types, and 1", cost("relay", "types 1000", 0), cost("relay", "types 1", 0), micros, flat),
