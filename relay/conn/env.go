@@ -229,23 +229,24 @@ func (e *Env) Sweep(now time.Time) {
 // eachSome is how many connections are looked at between two looks at the list of them.
 const eachSome = 256
 
-// each calls f, without a lock, with all connections that do not end meanwhile, and with some that do or begin.
+// each calls f, without a lock, with all connections that do not end meanwhile, with one or the other twice, and with some that do end or begin.
 func (e *Env) each(f func(*Conn)) {
 	var some [eachSome]*Conn
-	for end := e.Len(); end > 0; end -= len(some) {
-		for _, c := range some[:e.before(end, some[:])] {
+	for n, place := e.before(e.Len(), some[:]); n > 0; n, place = e.before(place, some[:]) {
+		for _, c := range some[:n] {
 			f(c)
 		}
 	}
 }
 
-// before copies connections out of the list, those before the place end, and returns how many there are. Who goes from the list's end to its beginning misses
-// nobody: when one is removed, the last takes its place.
-func (e *Env) before(end int, to []*Conn) int {
+// before copies connections out of the list, those before the place end, and returns how many there are and the place of the first. Who goes from the list's
+// end to its beginning misses nobody: when one is removed, the last takes its place.
+func (e *Env) before(end int, to []*Conn) (n, place int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	end = min(end, len(e.conns))
-	return copy(to, e.conns[max(0, end-len(to)):end])
+	place = max(0, end-len(to))
+	return copy(to, e.conns[place:end]), place
 }
 
 // SweepEvery returns how often Sweep must be called to be in time for the limits.
