@@ -100,7 +100,8 @@ func (s *socket) Queue(frames []byte) bool {
 func (s *socket) Send(frames []byte) {
 	s.mu.Lock()
 	if s.state != idle || s.fd < 0 || s.sealed || s.ending || s.closed {
-		wake := s.push(frames)
+		s.push(frames)
+		wake := s.state == dirty // whoever has queued the rest may come to it much later
 		s.mu.Unlock()
 		if wake {
 			s.Flush()

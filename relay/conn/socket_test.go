@@ -74,6 +74,22 @@ func record(who, n, size int) []byte {
 	return b
 }
 
+// Whoever has queued something may be held up for long: what is sent behind it takes it along.
+func TestSendDoesNotWaitForWhoHasQueued(t *testing.T) {
+	for _, kind := range []string{"tcp", "pipe"} {
+		s, peer, _ := pair(t, kind, false)
+		if !s.Queue([]byte("queued ")) {
+			t.Fatal("nobody is to flush")
+		}
+		s.Send([]byte("and sent"))
+		got := make([]byte, len("queued and sent"))
+		if _, err := io.ReadFull(peer, got); err != nil || string(got) != "queued and sent" {
+			t.Errorf("%s: %q %v", kind, got, err)
+		}
+		s.Flush()
+	}
+}
+
 func TestConcurrentFramesStayWholeAndInOrder(t *testing.T) {
 	for _, c := range []struct {
 		kind  string
