@@ -192,7 +192,7 @@ func (ch *channel) addFor(frame forms, to []*Member) {
 var roomPool = sync.Pool{New: func() any { return new([]*Member) }}
 
 // Others are let in when sending has taken so long, which is looked at every so many writes. Who has much to send, and so takes long for each write, does it
-// sooner: beside somebody who floods a type, a message of another one waits for that time, and then is sent at one go.
+// sooner: beside somebody who floods a type, a message of another one waits for that time, and is then sent at one go.
 const (
 	breathAfter = 5 * time.Millisecond
 	breathSoon  = time.Millisecond
@@ -222,8 +222,16 @@ func (ch *channel) send(d *Delivery, only bool) (count uint64) {
 	}
 	*room = settle(items, ch.subs, (*room)[:0])
 	ch.mu.Unlock()
+	bytes := 0 // others may have added to them
+	for i := range items {
+		bytes += len(items[i].plain)
+	}
+	d.bytes = max(d.bytes, bytes)
 	for i := range items {
 		count += items[i].send(ch, d, way{one: len(items) == 1, only: only})
+		if d.queued += len(items[i].plain); d.queued >= flushBytes {
+			d.wash()
+		}
 	}
 	clear(*room)
 	roomPool.Put(room)
@@ -244,7 +252,6 @@ func (w way) now(m *member) bool { return w.one && (w.only || m.is&single != 0) 
 func (it *item) send(ch *channel, d *Delivery, w way) (count uint64) {
 	var near [lookAhead]member
 	for i, m := range it.to {
-		d.breathe(i)
 		if i%lookAhead == 0 {
 			fetch(&near, it.to[i:])
 		}
@@ -256,6 +263,7 @@ func (it *item) send(ch *channel, d *Delivery, w way) (count uint64) {
 			frames = it.packed(d.hub.CompressBytes)
 		}
 		if w.now(to) {
+			d.breathe()
 			to.out.Send(frames)
 		} else {
 			d.Queue(to.out, frames)

@@ -27,8 +27,10 @@ type Delivery struct {
 	hub      *Hub
 	channels []*channel // with items
 	dirty    *dirtyList
-	bytes    int
+	bytes    int // of what it has been given since it wrote last
+	queued   int // bytes that wait in an outbox at the most
 	count    uint64
+	writes   int // since others were let in, which was then:
 	breathed time.Time
 }
 
@@ -171,9 +173,9 @@ func (d *Delivery) Queue(out Outbox, frame []byte) {
 	d.dirty.list = append(d.dirty.list, out)
 }
 
-// breathe lets others in when it is time to; i writes have been done of a row of them.
-func (d *Delivery) breathe(i int) {
-	if i%breathEvery != breathEvery-1 || d.Breathe == nil {
+// breathe lets others in when it is time to. It comes before every write.
+func (d *Delivery) breathe() {
+	if d.writes++; d.writes%breathEvery != 0 || d.Breathe == nil {
 		return
 	}
 	after := breathAfter
@@ -195,7 +197,7 @@ func (d *Delivery) Pace() {
 
 // Flush writes what waits because of this delivery.
 func (d *Delivery) Flush() {
-	if len(d.channels) > 0 {
+	if d.writes = 0; len(d.channels) > 0 || d.dirty != nil && len(d.dirty.list) >= breathEvery {
 		d.breathed = time.Now()
 	}
 	only := len(d.channels) == 1
@@ -207,18 +209,19 @@ func (d *Delivery) Flush() {
 	if d.count > 0 {
 		d.hub.delivered.Add(d.count)
 	}
-	if d.dirty != nil {
-		d.wash()
-	}
+	d.wash()
 	d.bytes, d.count = 0, 0
 }
 
 // wash flushes the outboxes that frames are queued in.
 func (d *Delivery) wash() {
 	dirty := d.dirty
+	if d.queued = 0; dirty == nil {
+		return
+	}
 	d.dirty = nil
 	for i, out := range dirty.list {
-		d.breathe(i)
+		d.breathe()
 		out.Flush()
 		dirty.list[i] = nil
 	}

@@ -139,7 +139,8 @@ func (h *Hub) Join(m *Member, k engine.Key) (pending []byte) {
 	return ch.join(m)
 }
 
-// Leave ends m's subscription to k, if there is one. When it returns m gets nothing of k any more, not even what had been delivered and was just being sent.
+// Leave ends m's subscription to k, if there is one. When it returns nothing of k comes to m's outbox any more, not even what had been delivered and was just
+// being sent.
 func (h *Hub) Leave(m *Member, k engine.Key) {
 	if ch := h.leave(m, k); ch != nil {
 		ch.sending.Lock()
