@@ -184,7 +184,7 @@ func TestFragmentsMakeOneMessage(t *testing.T) {
 	})
 }
 
-// The relay keeps an empty pong that comes alone from the library.
+// The relay need not show the library an empty pong that comes alone: nothing else may get lost with it.
 func TestEmptyPongsAnywhere(t *testing.T) {
 	r := relaytest.Start(t, generous)
 	sent, got := message("κόσμε, in pieces")

@@ -55,7 +55,7 @@ func (c *Conn) Send(m Message) error { return c.conn.Push(m.frame()) }
 // memory. Once more does nothing.
 func (c *Conn) Subscribe(name string) { c.conn.Join(c.group.key(name)) }
 
-// Unsubscribe ends that. When it returns nothing more comes.
+// Unsubscribe ends that. When it returns nothing more is sent; the peer may not have all of what was.
 func (c *Conn) Unsubscribe(name string) { c.conn.Leave(c.group.key(name)) }
 
 // Subscribed reports whether the connection has subscribed to that name.
