@@ -27,11 +27,11 @@ type Delivery struct {
 	hub      *Hub
 	channels []*channel // with items
 	dirty    *dirtyList
-	bytes    int // of what it has been given since it wrote last
-	queued   int // bytes that wait in an outbox at the most
+	bytes    int // to be written
+	queued   int // of these, how many wait in an outbox at the most
 	count    uint64
-	writes   int // since others were let in, which was then:
-	breathed time.Time
+	writes   int       // since Flush began
+	breathed time.Time // when others were let in last, or else Flush began
 }
 
 // NewDelivery returns a delivery for what origin sends; origin may be nil.
