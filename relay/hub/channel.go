@@ -222,7 +222,7 @@ func (ch *channel) send(d *Delivery, only bool) (count uint64) {
 	}
 	*room = settle(items, ch.subs, (*room)[:0])
 	ch.mu.Unlock()
-	bytes := 0 // others may have added to them
+	bytes := 0 // also of what others have delivered
 	for i := range items {
 		bytes += len(items[i].plain)
 	}

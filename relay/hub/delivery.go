@@ -197,7 +197,8 @@ func (d *Delivery) Pace() {
 
 // Flush writes what waits because of this delivery.
 func (d *Delivery) Flush() {
-	if d.writes = 0; len(d.channels) > 0 || d.dirty != nil && len(d.dirty.list) >= breathEvery {
+	d.writes = 0
+	if len(d.channels) > 0 || d.dirty != nil && len(d.dirty.list) >= breathEvery {
 		d.breathed = time.Now()
 	}
 	only := len(d.channels) == 1
@@ -216,10 +217,10 @@ func (d *Delivery) Flush() {
 // wash flushes the outboxes that frames are queued in.
 func (d *Delivery) wash() {
 	dirty := d.dirty
-	if d.queued = 0; dirty == nil {
+	d.dirty, d.queued = nil, 0
+	if dirty == nil {
 		return
 	}
-	d.dirty = nil
 	for i, out := range dirty.list {
 		d.breathe()
 		out.Flush()
